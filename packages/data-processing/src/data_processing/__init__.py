@@ -1,0 +1,1 @@
+"""Cleaning and transformation of tables."""

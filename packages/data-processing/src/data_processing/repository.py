@@ -1,0 +1,5 @@
+"""data-processing served alone: no jobs yet."""
+
+from dagster import Definitions
+
+defs = Definitions()

@@ -1,0 +1,21 @@
+"""Provably optimal k-anonymity for data frames.
+
+Examples:
+    >>> import pandas as pd
+    >>> from dataframe_level_anonymisation import KAnonymity, anonymise
+    >>> patients = pd.DataFrame({"age": ["25", "26", "36", "37"], "gender": ["M", "M", "F", "F"]})
+    >>> result = anonymise(
+    ...     patients,
+    ...     quasi_identifiers=["age", "gender"],
+    ...     hierarchies={"age": "simpl_age", "gender": "simpl_gender"},
+    ...     models=[KAnonymity(2)],
+    ... )
+    >>> result.frame["age"].tolist()
+    ['[25, 30)', '[25, 30)', '[35, 40)', '[35, 40)']
+"""
+
+from dataframe_level_anonymisation.anonymise import Result, anonymise
+from dataframe_level_anonymisation.privacy_models import KAnonymity, PrivacyModel
+from dataframe_level_anonymisation.quality_models import Loss, QualityModel
+
+__all__ = ["KAnonymity", "Loss", "PrivacyModel", "QualityModel", "Result", "anonymise"]

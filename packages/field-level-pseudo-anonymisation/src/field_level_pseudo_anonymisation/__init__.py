@@ -1,0 +1,1 @@
+"""Field-level pseudonymisation of tables and free text."""

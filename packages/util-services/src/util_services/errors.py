@@ -1,0 +1,39 @@
+"""Mistakes that a user can mend, told in one sentence."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class DataServiceError(Exception):
+    """A mistake in a configuration, a setting or the data, told in one sentence for the person at the Launchpad.
+
+    The sentence names the offending value, what was expected and the remedy. It never contains a cell value, a key or
+    a credential. Ops turn it into a :class:`dagster.Failure` that is not retried.
+    """
+
+
+def nearest(value: str, choices: Iterable[str]) -> str:
+    """Tell which valid choice is nearest to a wrong one.
+
+    Args:
+        value: What the user wrote.
+        choices: What would have been valid.
+
+    Returns:
+        The end of a sentence: the nearest choice, else all of them (at most ten), else that there are none.
+
+    Examples:
+        >>> nearest("agee", ["age", "gender"])
+        "did you mean 'age'?"
+        >>> nearest("x", ["age", "gender"])
+        "choose one of 'age', 'gender'."
+        >>> nearest("x", [])
+        'there are none.'
+    """
+    names = list(choices)
+    if close := difflib.get_close_matches(value, names, n=1):
+        return f"did you mean {close[0]!r}?"
+    if not names:
+        return "there are none."
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""  # noqa: PLR2004 - as many as one reads at a glance
+    return f"choose one of {', '.join(map(repr, names[:10]))}{more}."

@@ -1,0 +1,36 @@
+"""The one place where an exception becomes what the Dagster UI shows."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dagster import DagsterError, Failure, RetryRequested
+
+from util_services.errors import DataServiceError
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn exceptions of a block into a :class:`dagster.Failure` of one sentence.
+
+    A :class:`DataServiceError` is shown as it is. Any other exception may quote cell values (engines do), so only its
+    type and the place in the code are shown. Dagster's own exceptions and interrupts pass.
+
+    Raises:
+        Failure: With ``allow_retries=False``; the original exception is not chained, so its text is not stored.
+    """
+    try:
+        yield
+    except (Failure, RetryRequested, DagsterError):
+        raise
+    except DataServiceError as error:
+        raise Failure(description=str(error), allow_retries=False) from None
+    except Exception as error:
+        calls = traceback.extract_tb(error.__traceback__)[-4:]
+        where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in calls)
+        raise Failure(
+            description=f"The step stopped with {type(error).__name__} ({where}); its message is withheld because it "
+            "may quote cell values, so repeat the step on data that is not personal to see it.",
+            allow_retries=False,
+        ) from None

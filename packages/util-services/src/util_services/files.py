@@ -1,0 +1,67 @@
+"""Local output files that appear whole or not at all."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from util_services.errors import DataServiceError
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a private partial file beside the target and rename it when the block ends well.
+
+    The partial file (mode 0600, hidden) is locked while it is written, so a later run recognises one that a killed
+    process left behind and removes it. On an exception it is removed and the target stays as it was.
+
+    Args:
+        target: Where the output shall appear. Missing parent folders are created.
+
+    Yields:
+        The path to write to, on the file system of the target.
+
+    Raises:
+        DataServiceError: If the folder cannot be written to.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target)
+        partial = target.with_name(f".{target.name}.{uuid4().hex}.partial")
+        lock = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise DataServiceError(
+            f"The output {target.name!r} cannot be written to its folder ({error.strerror}): choose a writable folder."
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield partial
+        os.fsync(lock)
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+        os.close(lock)
+
+
+def _remove_abandoned(target: Path) -> None:
+    for partial in target.parent.glob(f".{_escaped(target.name)}.*.partial"):
+        with suppress(OSError):
+            descriptor = os.open(partial, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+                partial.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

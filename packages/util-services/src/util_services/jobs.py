@@ -1,0 +1,145 @@
+"""How jobs of the service packages are put together, and what every job binds.
+
+Executor, staging and the JSON logger are bound on the jobs, because a provider's ``Definitions`` brings only ``s3``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypedDict
+
+from dagster import (
+    ConfigMapping,
+    ExecutorDefinition,
+    Field,
+    GraphDefinition,
+    JobDefinition,
+    LoggerDefinition,
+    OpDefinition,
+    ResourceDefinition,
+    colored_console_logger,
+    graph,
+    in_process_executor,
+)
+
+from util_services.custom_json_logger import simpl_json_logger
+from util_services.ops import (
+    preview_dataframe,
+    read_csv_from_s3,
+    read_csv_to_df,
+    write_csv_to_s3,
+    write_df_to_csv,
+)
+from util_services.staging import staging_io_manager
+
+SAMPLE_BUCKET = "dagster-workflow-bucket"
+BUSINESS_OPERATION = "business_operation"
+_CONSOLE = {"console": {"config": {"log_level": "INFO"}}}  # the report, not every event, on a terminal
+
+
+class Bindings(TypedDict):
+    """Keyword arguments of ``@job`` and ``GraphDefinition.to_job``."""
+
+    executor_def: ExecutorDefinition
+    resource_defs: dict[str, ResourceDefinition]
+    logger_defs: dict[str, LoggerDefinition]
+
+
+def bindings() -> Bindings:
+    """Give what every job of a code location binds: one process a run, private staging, the JSON logger.
+
+    Examples:
+        >>> from dagster import job
+        >>> @job(**bindings())
+        ... def my_job(): ...
+    """
+    return Bindings(
+        executor_def=in_process_executor,
+        resource_defs={"io_manager": staging_io_manager},
+        logger_defs={"simpl": simpl_json_logger, "console": colored_console_logger},
+    )
+
+
+class TableJobs(NamedTuple):
+    """A service as two jobs."""
+
+    local: JobDefinition
+    s3: JobDefinition
+
+
+def table_jobs(  # noqa: PLR0913 - each is a part of the jobs' public face
+    service: OpDefinition,
+    *,
+    name: str,
+    description: str,
+    business_operation: str,
+    config: Mapping[str, Any],
+    sample_input: str,
+    sample_output: str,
+) -> TableJobs:
+    """Build ``NAME`` on local files and ``NAME_s3`` on S3 objects: read → preview → service → preview → write.
+
+    Args:
+        service: An op with one table as input and the outputs ``data`` and ``metrics``.
+        name: Name of the local job.
+        description: One sentence for the Dagster UI.
+        business_operation: Value of the ``business_operation`` tag.
+        config: Configuration of the service op that succeeds on the sample.
+        sample_input: Path of the sample, also its key in the sample bucket.
+        sample_output: Path, and key, of the result.
+    """
+
+    @graph(name=name, description=description)
+    def local() -> None:
+        data, _ = service(preview_dataframe(read_csv_to_df()))
+        write_df_to_csv(preview_dataframe(data))
+
+    @graph(name=f"{name}_s3", description=f"{description} Reads from and writes to S3.")
+    def on_s3() -> None:
+        data, _ = service(preview_dataframe(read_csv_from_s3()))
+        write_csv_to_s3(preview_dataframe(data))
+
+    service_config = {service.name: {"config": dict(config)}}
+    local_files = {
+        "read_csv_to_df": {"config": {"input_path": sample_input}},
+        "write_df_to_csv": {"config": {"output_path": sample_output}},
+    }
+    objects = {
+        "read_csv_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}},
+        "write_csv_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
+    }
+    tags = {BUSINESS_OPERATION: business_operation}
+    return TableJobs(
+        service_job(local, tags=tags, default_ops=local_files | service_config),
+        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+    )
+
+
+def service_job(steps: GraphDefinition, *, tags: Mapping[str, str], default_ops: Mapping[str, Any]) -> JobDefinition:
+    """Build a job with a complete default run configuration.
+
+    The default applies as a whole: as soon as a run config has ``ops``, a required key that it leaves out is an error
+    (Dagster's own ``@job(config={…})`` would fill whole ops silently from the default).
+
+    Args:
+        steps: The job's graph; its name becomes the job's.
+        tags: Tags of the job and its runs.
+        default_ops: The ``ops`` part of the default run configuration.
+    """
+    bound = bindings()
+    schema: Any = steps.to_job(
+        executor_def=bound["executor_def"], logger_defs=bound["logger_defs"]
+    ).run_config_schema.config_type
+    fields = dict(schema.fields)
+    fields["ops"] = Field(
+        fields["ops"].config_type, default_value=dict(default_ops), description="Configure the steps."
+    )
+    fields["loggers"] = Field(fields["loggers"].config_type, default_value=_CONSOLE, description="Configure loggers.")
+    return JobDefinition(
+        graph_def=steps,
+        tags=tags,
+        config=ConfigMapping(
+            config_schema=fields, config_fn=lambda config: config, receive_processed_config_values=False
+        ),
+        # Where to_job gets resources, Dagster wants all of them at once; this leaves ``s3`` to the Definitions.
+        _was_explicitly_provided_resources=False,
+        **bound,
+    )

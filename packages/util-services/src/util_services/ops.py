@@ -1,0 +1,211 @@
+"""Ops that read, preview and write; each checks access, calls one library function and attaches metadata."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import narwhals as nw
+import polars as pl
+from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
+
+from util_services import config as configs
+from util_services.access import data_path, input_file
+from util_services.errors import DataServiceError
+from util_services.failures import reported
+from util_services.files import whole_file
+from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
+from util_services.frames import summarise
+from util_services.objects import Transferred, download, upload
+from util_services.preview import preview_markdown
+from util_services.staging import run_folder
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+@op(description="Reads a local table (CSV, Parquet, JSON lines; also .gz and .zst) lazily; CSV cells stay text.")
+def read_csv_to_df(context: OpExecutionContext, config: configs.ReadCsv) -> Any:
+    """Read a local table."""
+    with reported():
+        path = input_file(config.input_path)
+        context.add_output_metadata({"path": config.input_path, "bytes": path.stat().st_size})
+        return _read_table(path, config)
+
+
+@op(
+    description="Reads a table from S3 (CSV, Parquet, JSON lines; also .gz and .zst) lazily; CSV cells stay text.",
+    required_resource_keys={"s3"},
+    out=Out(),
+)
+def read_csv_from_s3(context: OpExecutionContext, config: configs.ReadCsvFromS3) -> Iterator[Output[Any]]:
+    """Read a table from S3."""
+    with reported():
+        format_of(config.file_key)
+        with _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
+            # The frame is staged while this op waits at the yield, so the download can go right after.
+            yield Output(_read_table(path, config), metadata=_metadata(transferred))
+
+
+@op(description="Writes a table to a local file, whole or not at all; the ending tells the format.")
+def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: pl.LazyFrame) -> None:
+    """Write a local table."""
+    with reported():
+        started = time.monotonic()
+        target = _output_file(context, config.output_path)
+        format_of(target.name)
+        with whole_file(target) as partial:
+            sink(df, partial, target.name, config.dialect, index=config.index)
+        context.add_output_metadata(_size(df) | _written(target, config.output_path, started))
+
+
+@op(
+    description="Writes a table to S3, whole or not at all; the ending of the key tells the format.",
+    required_resource_keys={"s3"},
+)
+def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, df: pl.LazyFrame) -> None:
+    """Write a table to S3."""
+    with reported():
+        format_of(config.file_key)
+        with _to_upload(context, config.bucket_name, config.file_key) as path:
+            sink(df, path, path.name, config.dialect, index=config.index)
+        context.add_output_metadata(_size(df))
+
+
+@op(description="Reads a local text file (also .gz and .zst).")
+def read_txt_to_string(context: OpExecutionContext, config: configs.ReadTxt) -> str:
+    """Read a local text."""
+    with reported():
+        path = input_file(config.input_path)
+        context.add_output_metadata({"path": config.input_path, "bytes": path.stat().st_size})
+        return read_text(path, config.encoding)
+
+
+@op(description="Reads a text from S3 (also .gz and .zst).", required_resource_keys={"s3"})
+def read_txt_from_s3(context: OpExecutionContext, config: configs.ReadTxtFromS3) -> str:
+    """Read a text from S3."""
+    with reported(), _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
+        context.add_output_metadata(_metadata(transferred))
+        return read_text(path, config.encoding)
+
+
+@op(description="Writes a text to a local file, whole or not at all (also .gz and .zst).")
+def write_string_to_txt(context: OpExecutionContext, config: configs.WriteTxt, text: str) -> None:
+    """Write a local text."""
+    with reported():
+        started = time.monotonic()
+        target = _output_file(context, config.output_path)
+        with whole_file(target) as partial:
+            write_text(text, partial, target.name, config.encoding)
+        context.add_output_metadata(_written(target, config.output_path, started))
+
+
+@op(description="Writes a text to S3, whole or not at all (also .gz and .zst).", required_resource_keys={"s3"})
+def write_txt_to_s3(context: OpExecutionContext, config: configs.WriteTxtToS3, text: str) -> None:
+    """Write a text to S3."""
+    with reported(), _to_upload(context, config.bucket_name, config.file_key) as path:
+        write_text(text, path, path.name, config.encoding)
+
+
+@op(
+    description="Shows columns, types, counts and ranges of a table and passes it on; no cell values unless asked for.",
+    ins={"df": In(nw.LazyFrame)},
+    out=Out(nw.LazyFrame),
+)
+def preview_dataframe(
+    context: OpExecutionContext, config: configs.PreviewDataframe, df: nw.LazyFrame[Any]
+) -> nw.LazyFrame[Any]:
+    """Preview a table."""
+    with reported():
+        summary = summarise(df)
+        head = df.head(config.rows).collect().rows() if config.show_values else None
+        context.add_output_metadata(
+            {"preview": MetadataValue.md(preview_markdown(summary, head)), "distinct_counts_exact": summary.exact}
+        )
+        return df
+
+
+def _read_table(path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> Any:
+    if config.limit_rows is not None and config.limit_rows < 0:
+        raise DataServiceError(f"The limit_rows {config.limit_rows} is negative: give 0 or more, or null for all rows.")
+    read = read_inferred if config.infer_types else scan
+    return read(path, config.dialect, limit_rows=config.limit_rows)
+
+
+def _output_file(context: OpExecutionContext, output_path: str) -> Path:
+    target = data_path(output_path)
+    for step in _step_configs(context):
+        source = step.get("input_path")
+        if source and data_path(source) == target:
+            raise DataServiceError(f"The output_path {output_path!r} is the input of this run: choose another file.")
+    if target.is_dir():
+        raise DataServiceError(f"The output_path {output_path!r} is a folder: give the path of a file.")
+    return target
+
+
+def _step_configs(context: OpExecutionContext) -> Iterator[dict[str, Any]]:
+    for step in context.run.run_config.get("ops", {}).values():
+        yield step.get("config", {}) if step else {}
+
+
+def _client(context: OpExecutionContext) -> "S3Client":
+    client: S3Client = context.resources.s3.meta.client
+    return client
+
+
+@contextmanager
+def _downloaded(context: OpExecutionContext, bucket: str, key: str) -> Iterator[tuple[Path, Transferred]]:
+    path = _scratch(context, key)
+    try:
+        yield path, download(_client(context), bucket, key, path, context.log.info)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _to_upload(context: OpExecutionContext, bucket: str, key: str) -> Iterator[Path]:
+    """Give a private file to write; store it as the object when the block ends well."""
+    if any(step.get("bucket_name") == bucket and step.get("file_key") == key for step in _steps_before(context)):
+        raise DataServiceError(f"The object {key!r} in the bucket {bucket!r} is the input of this run: choose another key.")
+    path = _scratch(context, key)
+    try:
+        yield path
+        transferred = upload(_client(context), path, bucket, key, context.log.info)
+        context.add_output_metadata(_metadata(transferred))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _steps_before(context: OpExecutionContext) -> Iterator[dict[str, Any]]:
+    for name, step in context.run.run_config.get("ops", {}).items():
+        if name != context.op_handle.to_string():
+            yield step.get("config", {}) if step else {}
+
+
+def _scratch(context: OpExecutionContext, key: str) -> Path:
+    """Name a private file of this run that ends as the object key does, so that its format can be told."""
+    ending = "".join(Path(key).suffixes[-2:])
+    return run_folder(context.run_id) / f"transfer-{uuid4().hex}{ending}"
+
+
+def _metadata(transferred: Transferred) -> dict[str, Any]:
+    return {
+        "object": f"s3://{transferred.bucket}/{transferred.key}",
+        "etag": transferred.etag,
+        "bytes": transferred.size,
+        "transfer_seconds": round(transferred.seconds, 3),
+    }
+
+
+def _written(target: Path, output_path: str, started: float) -> dict[str, Any]:
+    return {
+        "path": output_path,
+        "bytes": target.stat().st_size,
+        "seconds": round(time.monotonic() - started, 3),
+    }
+
+
+def _size(frame: pl.LazyFrame) -> dict[str, Any]:
+    return {"rows": frame.select(pl.len()).collect().item(), "columns": frame.collect_schema().len()}

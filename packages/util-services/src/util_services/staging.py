@@ -1,0 +1,231 @@
+"""Frames between ops: Parquet in a private folder of the run, removed when the run succeeds.
+
+A failed run keeps its folder so that it can be re-executed from the failure; folders are swept after a retention time.
+"""
+
+import os
+import pickle
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    InitResourceContext,
+    InputContext,
+    IOManager,
+    OutputContext,
+    io_manager,
+)
+
+from util_services.errors import DataServiceError
+from util_services.failures import reported
+
+STAGING_DIR = "STAGING_DIR"
+RETENTION_HOURS = "STAGING_RETENTION_HOURS"
+_DEFAULT_RETENTION_HOURS = 24.0
+_FRAME = ".parquet"
+_OBJECT = ".pickle"
+
+
+def staging_root() -> Path:
+    """Give the folder that holds the runs' folders, made with mode 0700 if it is missing.
+
+    Raises:
+        DataServiceError: If it belongs to somebody else or cannot be made.
+    """
+    configured = os.environ.get(STAGING_DIR)
+    root = Path(configured) if configured else Path(tempfile.gettempdir()) / f"simpl-staging-{os.getuid()}"
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = root.lstat()
+        if root.is_symlink() or status.st_uid != os.getuid():
+            raise PermissionError
+        root.chmod(0o700)
+    except OSError:
+        raise DataServiceError(
+            f"The staging folder is not a folder that this process owns: set {STAGING_DIR} to a private, writable folder."
+        ) from None
+    return root
+
+
+def run_folder(run_id: str) -> Path:
+    """Give the private folder of a run (mode 0700), made if it is missing."""
+    folder = staging_root() / run_id
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+class StagingIOManager(IOManager):
+    """Passes frames as Parquet files and other values as pickles, both below the run's private folder.
+
+    An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
+    ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned.
+    """
+
+    def __init__(self) -> None:
+        # Scans handed out: an op that passes one through costs a hard link, not a copy. By identity, since lazy
+        # frames do not hash.
+        self._scans: dict[int, tuple[weakref.ref[pl.LazyFrame], Path]] = {}
+
+    def handle_output(self, context: OutputContext, obj: Any) -> None:
+        """Store an op's output."""
+        with reported():
+            place = _place(context)
+            native = nw.to_native(obj, pass_through=True)
+            if isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
+                path = self._stage(native, place, _kind_of(obj))
+                footer = pq.read_metadata(path) if path.name.endswith(_FRAME) else None
+                if footer:
+                    columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
+                    context.add_output_metadata({"rows": footer.num_rows, "columns": columns})
+            else:
+                with _private(place.with_name(place.name + _OBJECT)).open("wb") as file:
+                    pickle.dump(obj, file)
+
+    def load_input(self, context: InputContext) -> Any:
+        """Load an upstream op's output as the type the input is annotated with."""
+        with reported():
+            if context.upstream_output is None:
+                raise DataServiceError(f"The input {context.name!r} has no upstream op: connect it to one.")
+            place = _place(context.upstream_output)
+            staged = sorted(place.parent.glob(f"{place.name}.*"))
+            if not staged:
+                raise DataServiceError(
+                    f"The staged output of the step {context.upstream_output.step_key!r} is gone (it is kept for "
+                    f"{_retention_hours():g} hours after a failed run): re-execute all steps."
+                )
+            return self._load(staged[0], context.dagster_type.typing_type)
+
+    def _stage(self, native: Any, place: Path, kind: str) -> Path:
+        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
+        if isinstance(native, pl.LazyFrame):
+            scanned, source = self._scans.get(id(native), (None, path))
+            if scanned is not None and scanned() is native:
+                path.unlink()
+                path.hardlink_to(source)
+            else:
+                native.sink_parquet(path, compression="lz4", statistics=False, engine="streaming")
+        elif isinstance(native, pl.DataFrame):
+            native.write_parquet(path, compression="lz4", statistics=False)
+        elif isinstance(native, pa.Table):
+            pq.write_table(native, path, compression="lz4")
+        else:
+            try:
+                native.to_parquet(path, compression="lz4")
+            except (pa.ArrowException, ValueError, TypeError):  # columns of mixed types, repeated names
+                path.unlink()
+                path = _private(place.with_name(place.name + _OBJECT))
+                native.to_pickle(path)
+        return path
+
+    def _load(self, path: Path, wanted: Any) -> Any:
+        if path.name.endswith(_OBJECT):
+            with path.open("rb") as file:
+                return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
+        kind = path.name.removesuffix(_FRAME).rpartition(".")[2]
+        loaders = {
+            pd.DataFrame: pd.read_parquet,
+            pl.DataFrame: lambda path: _without_index(pl.scan_parquet(path, glob=False), path).collect(),
+            pl.LazyFrame: self._scan,
+            pa.Table: pq.read_table,
+            nw.DataFrame: lambda path: nw.from_native(pl.read_parquet(path, glob=False)),
+            nw.LazyFrame: lambda path: nw.from_native(self._scan(path)),
+        }
+        produced = {"pandas": pd.DataFrame, "eager": pl.DataFrame, "lazy": pl.LazyFrame, "arrow": pa.Table}
+        wanted = getattr(wanted, "__origin__", None) or wanted
+        return loaders.get(wanted, loaders[produced[kind]])(path)
+
+    def _scan(self, path: Path) -> pl.LazyFrame:
+        frame = _without_index(pl.scan_parquet(path, glob=False), path)
+        self._scans[id(frame)] = weakref.ref(frame), path
+        return frame
+
+
+def _kind_of(obj: Any) -> str:
+    native = nw.to_native(obj, pass_through=True)
+    kinds = {pd.DataFrame: "pandas", pl.DataFrame: "eager", pl.LazyFrame: "lazy", pa.Table: "arrow"}
+    return next(kind for kind_type, kind in kinds.items() if isinstance(native, kind_type))
+
+
+def _without_index(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
+    """Leave out the index columns of a frame that pandas wrote."""
+    if not path.name.endswith(f".pandas{_FRAME}"):
+        return frame
+    index = (pq.read_schema(path).pandas_metadata or {}).get("index_columns", [])
+    return frame.drop([column for column in index if isinstance(column, str)])
+
+
+def _place(context: OutputContext) -> Path:
+    run_id, *parts = context.get_identifier()
+    folder = run_folder(run_id)
+    return folder / ".".join(parts).replace("/", "_")
+
+
+def _private(path: Path) -> Path:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    return path
+
+
+@io_manager(description="Private, short-lived Parquet staging between ops.")
+def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:  # type: ignore[misc]
+    """Stage a run's frames; at the end, remove them if every planned step succeeded."""
+    with reported():
+        root = staging_root()
+        if context.instance:
+            sweep(root, context.instance, _retention_hours())
+    yield StagingIOManager()
+    if context.instance and context.run and _succeeded(context.instance, context.run):
+        shutil.rmtree(root / context.run.run_id, ignore_errors=True)
+
+
+def _succeeded(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Tell whether every planned step has ended well; the run's own status is not settled yet at this point."""
+    snapshot = run.execution_plan_snapshot_id and instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    planned = set(snapshot.step_keys_to_execute) if snapshot else set()
+    ended = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_SKIPPED}
+    done = {entry.step_key for entry in instance.all_logs(run.run_id, of_type=ended)}
+    return bool(planned) and planned <= done
+
+
+def sweep(root: Path, instance: DagsterInstance, retention_hours: float) -> None:
+    """Remove folders of ended runs that were last written to before the retention time.
+
+    Args:
+        root: The staging folder.
+        instance: Tells which runs are still going on.
+        retention_hours: How long a failed run's data is kept.
+    """
+    for folder in root.iterdir():
+        try:
+            expired = time.time() - folder.stat().st_mtime > retention_hours * 3600
+        except FileNotFoundError:  # another run swept it
+            continue
+        if not expired:
+            continue
+        run = instance.get_run_by_id(folder.name)
+        if run is None or run.is_finished:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _retention_hours() -> float:
+    setting = os.environ.get(RETENTION_HOURS)
+    try:
+        hours = float(setting) if setting else _DEFAULT_RETENTION_HOURS
+    except ValueError:
+        hours = -1.0
+    if not hours >= 0:
+        raise DataServiceError(f"The environment variable {RETENTION_HOURS} is not a number of hours from 0: correct it.")
+    return hours

@@ -1,0 +1,1 @@
+"""Jobs of this code location."""
