@@ -1,12 +1,12 @@
 """Entry point: everything that the Simpl-Open orchestration platform discovers in this code location."""
 
 from dagster import Definitions
+
 from dataframe_level_anonymisation.jobs import k_anonymity_job, k_anonymity_job_s3
+from template_code_location.jobs.jobs import data_processing_job
 from util_services.custom_json_logger import simpl_json_logger
 from util_services.resources import s3_resource
 from util_services.sensors import notify_canceled, notify_failure, notify_success
-
-from template_code_location.jobs.jobs import data_processing_job
 
 defs = Definitions(
     jobs=[data_processing_job, k_anonymity_job, k_anonymity_job_s3],

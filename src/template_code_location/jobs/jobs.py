@@ -1,9 +1,9 @@
 """Jobs of this code location: add your own here."""
 
 from dagster import job
-from util_services.jobs import bindings
 
 from template_code_location.ops.ops import fetch_data, process_data
+from util_services.jobs import bindings
 
 
 @job(tags={"business_operation": "DATA_PROCESSING"}, **bindings())

@@ -8,14 +8,14 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
-from util_services.errors import DataServiceError, nearest
 
 from dataframe_level_anonymisation import hierarchies as built_in
-from dataframe_level_anonymisation.classes import Classes, Histogram, histogram
+from dataframe_level_anonymisation.classes import Classes, Counts, Histogram, histogram
 from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.privacy_models import PrivacyModel
 from dataframe_level_anonymisation.quality_models import Loss, QualityModel
 from dataframe_level_anonymisation.search import Solution, Task, search
+from util_services.errors import DataServiceError, nearest
 
 _PRIME = 576460752303423433  # below 2**59: sums of a few dozen residues fit into 64 bits
 
@@ -53,7 +53,7 @@ class Result:
     seconds: dict[str, float]
 
 
-def anonymise(  # noqa: PLR0913 - keyword-only, each a concept of the field
+def anonymise(
     frame: Any,
     *,
     quasi_identifiers: Sequence[str],
@@ -99,7 +99,9 @@ def anonymise(  # noqa: PLR0913 - keyword-only, each a concept of the field
     ]
     solution = search(Task(tuples, built, models, quality or Loss(), suppression_limit))
     searched = time.perf_counter()
-    output = _apply(lazy, tuples, built, solution).with_columns(nw.lit(SUPPRESSED).alias(column) for column in identifiers)
+    output = _apply(lazy, tuples, built, solution).with_columns(
+        nw.lit(SUPPRESSED).alias(column) for column in identifiers
+    )
     achieved, after = _verify(output, tuples, solution, models, suppression_limit)
     native = output if isinstance(data, nw.LazyFrame) else output.collect(backend=data.implementation)
     return Result(
@@ -194,18 +196,23 @@ def _without(frame: nw.LazyFrame[Any], tuples: Histogram, solution: Solution) ->
     are checked to be distinct (and drawn again if they are not): the test by sum is exact, not probable.
     """
     suppressed = ~solution.kept[solution.classes.members]
-    random = np.random.default_rng(0)
-    while True:
-        residues = [random.integers(0, _PRIME, len(values)) for values in tuples.values]
-        keys = np.zeros(len(tuples.counts), dtype=np.int64)
-        for column, of_values in enumerate(residues):
-            keys = (keys + of_values[tuples.codes[:, column]]) % _PRIME
-        if len(np.unique(keys)) == len(keys):
-            break
+    residues, keys = _distinct_keys(tuples)
     key = nw.lit(0, nw.Int64())
     for column, values, of_values in zip(tuples.columns, tuples.values, residues, strict=True):
         key = (key + _mapped(column, values, of_values.tolist(), nw.Int64())) % _PRIME
     return frame.filter(~key.is_in(keys[suppressed].tolist()))
+
+
+def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:
+    """Draw a residue for each value, for each column an array (values,), and add them up: array (tuples,)."""
+    random = np.random.default_rng(0)
+    while True:
+        residues = [random.integers(0, _PRIME, len(values)) for values in tuples.values]
+        keys = np.zeros(len(tuples.counts), dtype=np.int64)
+        for position, of_values in enumerate(residues):
+            keys = (keys + of_values[tuples.codes[:, position]]) % _PRIME
+        if len(np.unique(keys)) == len(keys):
+            return residues, keys
 
 
 def _verify(

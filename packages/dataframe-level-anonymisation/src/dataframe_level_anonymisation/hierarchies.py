@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from util_services.errors import DataServiceError, nearest
 
 Labels = list[str | None]

@@ -1,8 +1,7 @@
 """Anonymisation jobs, each on local files and on S3 objects."""
 
-from util_services.jobs import table_jobs
-
 from dataframe_level_anonymisation.ops import apply_k_anonymity
+from util_services.jobs import table_jobs
 
 k_anonymity_job, k_anonymity_job_s3 = table_jobs(
     apply_k_anonymity,

@@ -4,12 +4,12 @@ from typing import Any
 
 import narwhals as nw
 from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
-from util_services.failures import reported
 
 from dataframe_level_anonymisation import report
 from dataframe_level_anonymisation.anonymise import anonymise
 from dataframe_level_anonymisation.config import KAnonymityConfig
 from dataframe_level_anonymisation.privacy_models import KAnonymity
+from util_services.failures import reported
 
 
 @op(
@@ -40,5 +40,7 @@ def apply_k_anonymity(
         )
         return (
             Output(result.frame, "data"),
-            Output(figures, "metrics", metadata={"report": MetadataValue.md(text), "metrics": MetadataValue.json(figures)}),
+            Output(
+                figures, "metrics", metadata={"report": MetadataValue.md(text), "metrics": MetadataValue.json(figures)}
+            ),
         )

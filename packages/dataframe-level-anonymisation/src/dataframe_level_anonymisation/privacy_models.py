@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from util_services.errors import DataServiceError
 
 from dataframe_level_anonymisation.classes import Classes
+from util_services.errors import DataServiceError
 
 
 class PrivacyModel(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from util_services.preview import markdown_cell
 
 from dataframe_level_anonymisation.anonymise import Result
+from util_services.preview import markdown_cell
 
 
 def metrics(result: Result) -> dict[str, Any]:
@@ -63,14 +63,16 @@ def markdown(result: Result, requirements: Sequence[str]) -> str:
         f"- Achieved: {reached}",
         f"- Rows suppressed: {result.rows_suppressed:,} ({share:.2%})",
         f"- Information loss: {result.loss:.1%} (generalised loss, 0 % unchanged, 100 % nothing left)",
-        f"- Optimum proven: {result.nodes_checked:,} of {result.nodes:,} combinations of levels computed, the rest excluded",
+        f"- Proven optimal: {result.nodes_checked:,} of {result.nodes:,} lattice nodes computed, the others ruled out",
         "",
         "| quasi-identifier | level chosen | of |",
         "|---|---:|---:|",
     ]
-    lines += [f"| {markdown_cell(column)} | {level} | {highest} |" for column, (level, highest) in result.levels.items()]
+    lines += [
+        f"| {markdown_cell(column)} | {level} | {highest} |" for column, (level, highest) in result.levels.items()
+    ]
     return "\n".join(lines)
 
 
 def _smallest(sizes: np.ndarray[Any, np.dtype[np.int64]]) -> str:
-    return f"{sizes.min():,}" if len(sizes) else "–"
+    return f"{sizes.min():,}" if len(sizes) else "none"

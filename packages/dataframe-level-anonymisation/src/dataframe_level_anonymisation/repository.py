@@ -1,11 +1,11 @@
 """dataframe-level-anonymisation served alone."""
 
 from dagster import Definitions
+
+from dataframe_level_anonymisation.jobs import k_anonymity_job, k_anonymity_job_s3
 from util_services.custom_json_logger import simpl_json_logger
 from util_services.resources import s3_resource
 from util_services.sensors import notify_canceled, notify_failure, notify_success
-
-from dataframe_level_anonymisation.jobs import k_anonymity_job, k_anonymity_job_s3
 
 defs = Definitions(
     jobs=[k_anonymity_job, k_anonymity_job_s3],

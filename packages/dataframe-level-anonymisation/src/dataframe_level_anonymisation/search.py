@@ -3,7 +3,7 @@
 A node is one level for each quasi-identifier. The mean cost of generalised cells is additive over the columns and never
 exceeds the loss with suppression (a suppressed cell costs 1), so it is a lower bound for every node at once. Size-based
 models are monotone: a node that needs too much suppression proves the same for every node below it. Nodes are dropped
-when their bound cannot beat the best node found, or when a node above them failed; when none is left, the best is proven.
+when their bound cannot beat the best node found, or when a node above them failed; when none is left, it is proven.
 
 References:
     K. LeFevre, D. DeWitt, R. Ramakrishnan, Incognito: Efficient Full-Domain K-Anonymity, SIGMOD 2005 (monotonicity);
@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from util_services.errors import DataServiceError
 
 from dataframe_level_anonymisation.classes import Classes, Histogram, group
 from dataframe_level_anonymisation.hierarchies import Hierarchy
 from dataframe_level_anonymisation.privacy_models import PrivacyModel
 from dataframe_level_anonymisation.quality_models import QualityModel, level_costs
+from util_services.errors import DataServiceError
 
 Node = tuple[int, ...]
 Rank = tuple[float, int, int]
@@ -158,9 +158,7 @@ class _Lattice:
     def _accept(self, node: Node, checked: _Checked) -> None:
         self.best = (node, checked)
         loss, level_sum, position = self._rank(node, checked.loss)
-        as_short = (self._level_sum < level_sum) | (
-            (self._level_sum == level_sum) & (np.arange(self.size) < position)
-        )
+        as_short = (self._level_sum < level_sum) | ((self._level_sum == level_sum) & (np.arange(self.size) < position))
         self._alive &= (self._bound < loss) | ((self._bound == loss) & as_short)
 
     def _check(self, node: Node) -> _Checked:
@@ -220,6 +218,6 @@ def _infeasible(task: Task, top: _Checked) -> str:
     suppressed = int(top.classes.sizes[~top.kept].sum())
     return (
         f"The requirement {wanted} cannot be met: even fully generalised, {suppressed:,} of {task.data.rows:,} rows "
-        f"would have to be left out where supp_level allows {task.suppression_limit:g} %; the best reachable is {best}, "
-        "so lower the requirement or give more rows."
+        f"would have to be left out where supp_level allows {task.suppression_limit:g} %; the best reachable is "
+        f"{best}, so lower the requirement or give more rows."
     )

@@ -78,5 +78,5 @@ def check_bucket(bucket: str) -> None:
     allowed = allowed_buckets()
     if allowed is not None and bucket not in allowed:
         raise DataServiceError(
-            f"The bucket {bucket!r} is not one that {ALLOWED_BUCKETS} allows: use an allowed bucket or ask the operator."
+            f"The bucket {bucket!r} is not one that {ALLOWED_BUCKETS} allows: use another or ask the operator."
         )

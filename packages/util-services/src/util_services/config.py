@@ -3,7 +3,7 @@
 from dagster import Config
 from pydantic import Field
 
-from util_services.formats import CsvDialect
+from util_services.csv_files import CsvDialect
 
 _DELIMITER = "Character between cells."
 _ENCODING = "Python codec of the text, such as utf-8, latin-1 or cp1252."

@@ -83,7 +83,9 @@ class SimplJsonHandler(logging.Handler):
                 self.close()
         except OSError as error:
             self._broken = True
-            _warnings.warning("The JSON log in %s cannot be written (%s): it is left out.", self._folder, error.strerror)
+            _warnings.warning(
+                "The JSON log in %s cannot be written (%s): it is left out.", self._folder, error.strerror
+            )
 
     def close(self) -> None:
         """Close the file; a later record opens it again."""

@@ -26,7 +26,7 @@ def reported() -> Iterator[None]:
         raise
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
         calls = traceback.extract_tb(error.__traceback__)[-4:]
         where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in calls)
         raise Failure(

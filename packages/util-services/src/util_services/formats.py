@@ -1,30 +1,22 @@
-"""Reading and writing tables by file ending: lazily, in bounded memory, cells untouched.
-
-CSV is parsed by Arrow rather than by Polars because Arrow refuses ragged rows, takes any Python codec, streams
-compressed files and tells an empty cell (null) from a quoted empty one (empty text).
-"""
+"""Reading and writing tables and texts by file ending: lazily, in bounded memory, cells untouched."""
 
 import codecs
 import csv
 import io
-import queue
-import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, Literal, cast
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.csv as pacsv
 from polars.io.plugins import register_io_source
 
+from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
 
 Kind = Literal["csv", "parquet", "jsonl"]
-Compression = Literal["gzip", "zstd"]
 
 _KINDS: dict[str, Kind] = {
     ".csv": "csv",
@@ -35,8 +27,6 @@ _KINDS: dict[str, Kind] = {
     ".ndjson": "jsonl",
 }
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
-_BLOCK_BYTES = 4 << 20  # large enough to amortise a block's cost, small enough for a few to be in flight
-_READ_AHEAD_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -72,51 +62,7 @@ def format_of(name: str) -> Format:
     return Format(kind, compression)
 
 
-@dataclass(frozen=True)
-class CsvDialect:
-    """How cells are laid out in a CSV file.
-
-    Attributes:
-        delimiter: One ASCII character between cells.
-        encoding: Any Python text codec.
-        header: Index of the line with the column names, from 0; ``None`` if there is none (columns are then named
-            ``column_0``, ``column_1``, …).
-    """
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    header: int | None = 0
-
-    def __post_init__(self) -> None:
-        if len(self.delimiter) != 1 or not self.delimiter.isascii() or self.delimiter in '"\r\n':
-            raise DataServiceError(
-                f"The delimiter {self.delimiter!r} cannot be used: give one ASCII character such as ',' ';' or a tab."
-            )
-        if self.header is not None and self.header < 0:
-            raise DataServiceError(f"The header {self.header} is not a line index: give 0 or more, or null for none.")
-        codec_of(self.encoding)
-
-
-def codec_of(encoding: str) -> str:
-    """Look a text codec up.
-
-    Returns:
-        Python's name for it.
-
-    Raises:
-        DataServiceError: If Python knows no text codec of that name.
-    """
-    try:
-        codec = codecs.lookup(encoding)
-        "".encode(encoding)
-    except (LookupError, ValueError):
-        raise DataServiceError(
-            f"The encoding {encoding!r} is unknown: give a Python codec such as utf-8, latin-1 or cp1252."
-        ) from None
-    return codec.name
-
-
-def scan(path: Path, dialect: CsvDialect = CsvDialect(), *, limit_rows: int | None = None) -> pl.LazyFrame:  # noqa: B008 - frozen
+def scan(path: Path, dialect: CsvDialect = COMMA_SEPARATED, *, limit_rows: int | None = None) -> pl.LazyFrame:
     """Scan a table lazily; the rows are read when the frame is collected or sunk.
 
     CSV cells are text: an empty cell is null, a quoted empty one is ``""``. JSON lines and Parquet keep their types.
@@ -151,7 +97,7 @@ def read_inferred(path: Path, dialect: CsvDialect, *, limit_rows: int | None = N
     layout = format_of(path.name)
     if layout.kind != "csv":
         return scan(path, dialect, limit_rows=limit_rows).collect().to_pandas()
-    names = _CsvFile(path, dialect, layout.compression).check()
+    names = CsvFile(path, dialect, layout.compression).check()
     return pd.read_csv(
         path,
         sep=dialect.delimiter,
@@ -168,7 +114,12 @@ def read_inferred(path: Path, dialect: CsvDialect, *, limit_rows: int | None = N
 
 
 def sink(
-    frame: pl.LazyFrame, path: Path, name: str, dialect: CsvDialect = CsvDialect(), *, index: bool = False  # noqa: B008
+    frame: pl.LazyFrame,
+    path: Path,
+    name: str,
+    dialect: CsvDialect = COMMA_SEPARATED,
+    *,
+    index: bool = False,
 ) -> None:
     """Evaluate a lazy frame into a file, in row order and bounded memory.
 
@@ -208,7 +159,7 @@ def _sink_csv(
         frame, names = frame.with_row_index(unnamed), ["", *names]
     with _compressed(path, compression) as file:
         encoder = _Encoder(file, dialect.encoding) if codec_of(dialect.encoding) != "utf-8" else None
-        target = cast(IO[bytes], encoder or file)  # Polars needs no more than write and flush
+        target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush
         if dialect.header is not None:
             target.write(_header_line(names, dialect.delimiter))
         try:
@@ -262,7 +213,7 @@ class _Encoder:
 def _compressed(path: Path, compression: Compression | None) -> IO[bytes]:
     if compression is None:
         return path.open("wb")
-    return cast(IO[bytes], pa.output_stream(path, compression="gzip" if compression == "gzip" else "zstd"))
+    return cast("IO[bytes]", pa.output_stream(path, compression="gzip" if compression == "gzip" else "zstd"))
 
 
 def _scan_jsonl(path: Path, compression: Compression | None) -> pl.LazyFrame:
@@ -272,11 +223,16 @@ def _scan_jsonl(path: Path, compression: Compression | None) -> pl.LazyFrame:
     if compression:
         with pa.input_stream(path, compression=compression) as stream:
             source = stream.read()
-    return pl.scan_ndjson(source, infer_schema_length=None)
+    frame = pl.scan_ndjson(source, infer_schema_length=None)
+    try:
+        frame.collect_schema()
+    except pl.exceptions.PolarsError:
+        raise DataServiceError("The input file is not valid JSON lines: give one JSON object a line.") from None
+    return frame
 
 
 def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) -> pl.LazyFrame:
-    file = _CsvFile(path, dialect, compression)
+    file = CsvFile(path, dialect, compression)
     names = file.column_names()
     schema = pl.Schema(dict.fromkeys(names, pl.String()))
 
@@ -297,159 +253,6 @@ def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) 
     return register_io_source(batches, schema=schema)
 
 
-@dataclass(frozen=True)
-class _CsvFile:
-    """A CSV file on disk and how it is laid out."""
-
-    path: Path
-    dialect: CsvDialect
-    compression: Compression | None
-
-    def column_names(self) -> list[str]:
-        """Read the header: column names, in order, each once."""
-        try:
-            names = self._open().schema.names
-        except pa.ArrowInvalid as error:
-            names = self._only_line(error)
-        except UnicodeError:
-            raise self._wrong_encoding() from None
-        if self.dialect.header is None:
-            return [f"column_{position}" for position in range(len(names))]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise DataServiceError(
-                f"The header names the column {repeated[0]!r} more than once: give every column a name of its own."
-            )
-        return cast(list[str], names)
-
-    def check(self) -> list[str]:
-        """Read every row and keep none.
-
-        Returns:
-            The column names.
-        """
-        names = self.column_names()
-        for _ in self.batches(names):
-            pass
-        return names
-
-    def batches(self, names: list[str]) -> Iterator[pl.DataFrame]:
-        """Parse the rows into frames of text columns, a few blocks ahead of the consumer."""
-        return _read_ahead(self._batches(names))
-
-    def _batches(self, names: list[str]) -> Iterator[pl.DataFrame]:
-        ragged: list[pacsv.InvalidRow] = []
-
-        def stop_at(row: pacsv.InvalidRow) -> str:
-            ragged.append(row)
-            return "error"
-
-        try:
-            for batch in self._open(names, stop_at):
-                yield pl.DataFrame(pa.Table.from_batches([batch]).rename_columns(names))
-        except pa.ArrowInvalid as error:
-            if ragged:
-                raise self._ragged(ragged[-1]) from None
-            raise self._invalid(error) from None
-        except UnicodeError:
-            raise self._wrong_encoding() from None
-
-    def _open(self, names: list[str] | None = None, handler: Any = None) -> pacsv.CSVStreamingReader:
-        single_column = names is not None and len(names) == 1
-        header = self.dialect.header
-        codec = codec_of(self.dialect.encoding)
-        read = pacsv.ReadOptions(
-            use_threads=False,  # row numbers are known only when rows are parsed in order
-            block_size=_BLOCK_BYTES,
-            encoding="utf8" if codec == "utf-8" else self.dialect.encoding,
-            skip_rows=header or 0,
-            autogenerate_column_names=header is None,
-        )
-        parse = pacsv.ParseOptions(
-            delimiter=self.dialect.delimiter,
-            newlines_in_values=True,
-            ignore_empty_lines=not single_column,  # there an empty line is a row with an empty cell
-            invalid_row_handler=handler,
-        )
-        columns = [f"f{position}" for position in range(len(names))] if names and header is None else names
-        convert = pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns or [], pa.large_string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        stream = pa.input_stream(self.path, compression=self.compression)
-        return pacsv.open_csv(stream, read, parse, convert)
-
-    def _only_line(self, error: pa.ArrowInvalid) -> list[str]:
-        """Read the header of a file that Arrow calls empty because it ends within its first line."""
-        if "mpty" not in str(error):
-            raise self._invalid(error) from None
-        with pa.input_stream(self.path, compression=self.compression) as stream:
-            try:
-                text = stream.read(_BLOCK_BYTES).decode(self.dialect.encoding).removeprefix("\ufeff")
-            except UnicodeError:
-                raise self._wrong_encoding() from None
-        lines = list(csv.reader(io.StringIO(text), delimiter=self.dialect.delimiter))
-        if self.dialect.header is None or len(lines) <= self.dialect.header or not lines[self.dialect.header]:
-            raise DataServiceError("The input file is empty: give a file with at least a header line.") from None
-        return lines[self.dialect.header]
-
-    def _ragged(self, row: pacsv.InvalidRow) -> DataServiceError:
-        place = f"Row {row.number}" if row.number else "A row"
-        return DataServiceError(
-            f"{place} of the input file has {row.actual_columns} cells where the header has {row.expected_columns}: "
-            "mend that row, or check the delimiter and the quotes."
-        )
-
-    def _invalid(self, error: pa.ArrowInvalid) -> DataServiceError:
-        text = str(error)
-        if "UTF8" in text:
-            return self._wrong_encoding(re.search(r"Row #(\d+)", text))
-        if "straddl" in text:
-            return DataServiceError(
-                f"A row of the input file is longer than {_BLOCK_BYTES >> 20} MiB: most likely a quote is not closed."
-            )
-        return DataServiceError("The input file cannot be parsed as CSV: check the delimiter, the quotes and the format.")
-
-    def _wrong_encoding(self, row: re.Match[str] | None = None) -> DataServiceError:
-        place = f" in row {row[1]}" if row else ""
-        return DataServiceError(
-            f"The input file is not valid {self.dialect.encoding}{place}: give its true encoding, such as cp1252."
-        )
-
-
-def _read_ahead(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Run an iterator in a thread, at most a few items ahead, so that parsing overlaps with what is done with them."""
-    items: queue.Queue[pl.DataFrame | BaseException | None] = queue.Queue(_READ_AHEAD_BLOCKS)
-    stopped = threading.Event()
-
-    def put(item: pl.DataFrame | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                return items.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the consumer's thread
-            put(error)
-
-    threading.Thread(target=work, name="read-ahead", daemon=True).start()
-    try:
-        while (item := items.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-
-
 def read_text(path: Path, encoding: str) -> str:
     """Read a text file (also .gz and .zst) byte for byte: line ends stay as they are.
 
@@ -461,7 +264,7 @@ def read_text(path: Path, encoding: str) -> str:
     with pa.input_stream(path, compression=compression) as stream:
         data = stream.read()
     try:
-        return cast(bytes, data).decode(encoding)
+        return cast("bytes", data).decode(encoding)
     except UnicodeError:
         raise DataServiceError(
             f"The input file is not valid {encoding}: give its true encoding, such as cp1252."

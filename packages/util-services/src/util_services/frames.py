@@ -69,7 +69,7 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
     if on_polars and len(schema):
         figures = native.select(aggregates).collect(engine="streaming").row(0, named=True)
     elif len(schema):
-        figures = frame.select(*aggregates).collect().row(0, named=True)
+        figures = frame.select(*aggregates).collect().rows(named=True)[0]
     columns = tuple(
         ColumnSummary(
             name=name,

@@ -65,7 +65,7 @@ class TableJobs(NamedTuple):
     s3: JobDefinition
 
 
-def table_jobs(  # noqa: PLR0913 - each is a part of the jobs' public face
+def table_jobs(
     service: OpDefinition,
     *,
     name: str,

@@ -17,7 +17,7 @@ from s3transfer.exceptions import S3DownloadFailedError, TransferNotDoneError
 from util_services.errors import DataServiceError, nearest
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client
 
 MAX_CONCURRENCY = 8
 _PART_BYTES = 16 << 20
@@ -171,7 +171,13 @@ def explained(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
 
 def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> str:
     code = error.response.get("Error", {}).get("Code", "")
-    if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AuthorizationHeaderMalformed"}:
+    if code in {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "AuthorizationHeaderMalformed",
+    }:
         return (
             "The S3 storage rejects the credentials: check S3_ACCESS_KEY and S3_SECRET_KEY, or those of the named "
             "connection."
@@ -179,13 +185,15 @@ def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> s
     if code == "NoSuchBucket" or (code in {"404", "NoSuchKey"} and not _bucket_exists(client, bucket)):
         return f"The bucket {bucket!r} does not exist: check bucket_name, or ask the operator to create it."
     if code in {"404", "NoSuchKey"}:
-        return f"The object {key!r} does not exist in the bucket {bucket!r}: {nearest(key, _neighbours(client, bucket, key))}"
+        hint = nearest(key, _neighbours(client, bucket, key))
+        return f"The object {key!r} does not exist in the bucket {bucket!r}: {hint}"
     if code in {"403", "AccessDenied", "Forbidden"}:
         return (
             f"The S3 storage denies access to {key!r} in the bucket {bucket!r}: check S3_ACCESS_KEY and "
             "S3_SECRET_KEY, or ask the operator for the permission."
         )
-    return f"The S3 storage answered {code or 'an error'} for {key!r} in the bucket {bucket!r}: run again or ask the operator."
+    answer = code or "an error"
+    return f"The S3 storage answered {answer} for {key!r} in the bucket {bucket!r}: run again or ask the operator."
 
 
 def _bucket_exists(client: "S3Client", bucket: str) -> bool:

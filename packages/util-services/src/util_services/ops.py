@@ -1,7 +1,7 @@
 """Ops that read, preview and write; each checks access, calls one library function and attaches metadata."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from util_services.preview import preview_markdown
 from util_services.staging import run_folder
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client
 
 
 @op(description="Reads a local table (CSV, Parquet, JSON lines; also .gz and .zst) lazily; CSV cells stay text.")
@@ -136,18 +136,19 @@ def _read_table(path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> 
 
 def _output_file(context: OpExecutionContext, output_path: str) -> Path:
     target = data_path(output_path)
-    for step in _step_configs(context):
-        source = step.get("input_path")
-        if source and data_path(source) == target:
-            raise DataServiceError(f"The output_path {output_path!r} is the input of this run: choose another file.")
+    if any("input_path" in step and data_path(step["input_path"]) == target for step in _other_steps(context)):
+        raise DataServiceError(f"The output_path {output_path!r} is the input of this run: choose another file.")
     if target.is_dir():
         raise DataServiceError(f"The output_path {output_path!r} is a folder: give the path of a file.")
     return target
 
 
-def _step_configs(context: OpExecutionContext) -> Iterator[dict[str, Any]]:
-    for step in context.run.run_config.get("ops", {}).values():
-        yield step.get("config", {}) if step else {}
+def _other_steps(context: OpExecutionContext) -> Iterator[Mapping[str, Any]]:
+    """Give the configurations of the run's other steps, to see what is its input."""
+    steps: Mapping[str, Any] = context.run.run_config.get("ops", {})  # type: ignore[assignment]
+    for name, step in steps.items():
+        if name != context.op_handle.name and step:
+            yield step.get("config", {})
 
 
 def _client(context: OpExecutionContext) -> "S3Client":
@@ -167,8 +168,10 @@ def _downloaded(context: OpExecutionContext, bucket: str, key: str) -> Iterator[
 @contextmanager
 def _to_upload(context: OpExecutionContext, bucket: str, key: str) -> Iterator[Path]:
     """Give a private file to write; store it as the object when the block ends well."""
-    if any(step.get("bucket_name") == bucket and step.get("file_key") == key for step in _steps_before(context)):
-        raise DataServiceError(f"The object {key!r} in the bucket {bucket!r} is the input of this run: choose another key.")
+    if any((step.get("bucket_name"), step.get("file_key")) == (bucket, key) for step in _other_steps(context)):
+        raise DataServiceError(
+            f"The object {key!r} in the bucket {bucket!r} is the input of this run: choose another key."
+        )
     path = _scratch(context, key)
     try:
         yield path
@@ -176,12 +179,6 @@ def _to_upload(context: OpExecutionContext, bucket: str, key: str) -> Iterator[P
         context.add_output_metadata(_metadata(transferred))
     finally:
         path.unlink(missing_ok=True)
-
-
-def _steps_before(context: OpExecutionContext) -> Iterator[dict[str, Any]]:
-    for name, step in context.run.run_config.get("ops", {}).items():
-        if name != context.op_handle.to_string():
-            yield step.get("config", {}) if step else {}
 
 
 def _scratch(context: OpExecutionContext, key: str) -> Path:

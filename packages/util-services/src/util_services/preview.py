@@ -31,21 +31,25 @@ def preview_markdown(summary: Summary, head: Sequence[Sequence[Any]] | None = No
         "|---|---|---:|---:|---:|---:|",
     ]
     for column in summary.columns:
-        figures = f"{column.nulls:,} | {about}{column.distinct:,} | {_number(column.minimum)} | {_number(column.maximum)}"
+        figures = (
+            f"{column.nulls:,} | {about}{column.distinct:,} | {_number(column.minimum)} | {_number(column.maximum)}"
+        )
         lines.append(f"| {markdown_cell(column.name)} | {column.dtype} | {figures} |")
     if head is not None:
         lines += ["", "| " + " | ".join(markdown_cell(column.name) for column in summary.columns) + " |"]
         lines.append("|" + "---|" * columns)
-        lines += ["| " + " | ".join("" if cell is None else markdown_cell(str(cell)) for cell in row) + " |" for row in head]
+        lines += [
+            "| " + " | ".join("" if cell is None else markdown_cell(str(cell)) for cell in row) + " |" for row in head
+        ]
     return "\n".join(lines)
 
 
 def markdown_cell(text: str) -> str:
-    """Escape a text for a cell of a Markdown table.
+    r"""Escape a text for a cell of a Markdown table.
 
     Examples:
         >>> markdown_cell("a|b")
-        'a\\\\|b'
+        'a\\|b'
     """
     escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
     return " ".join(escaped.split())

@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
@@ -14,7 +14,7 @@ from util_services.failures import reported
 from util_services.objects import MAX_CONCURRENCY
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3ServiceResource
+    from mypy_boto3_s3 import S3ServiceResource
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
@@ -63,6 +63,8 @@ def connect(connection: str) -> "S3ServiceResource":
     if (access_key is None) != (secret_key is None):
         missing = _variable(connection, "ACCESS_KEY" if access_key is None else "SECRET_KEY")
         raise DataServiceError(f"The environment variable {missing} is not set although its counterpart is: set both.")
+    # Storage other than AWS often rejects the newer trailing checksums; sizes are verified after every transfer.
+    checksums: Literal["when_required", "when_supported"] = "when_required" if endpoint else "when_supported"
     # A session of its own: boto3's default session is not safe to share between threads.
     s3: S3ServiceResource = boto3.session.Session().resource(
         "s3",
@@ -76,8 +78,8 @@ def connect(connection: str) -> "S3ServiceResource":
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
             max_pool_connections=MAX_CONCURRENCY + 4,
-            # Storage other than AWS often rejects the newer trailing checksums; sizes are verified after transfers.
-            **({"request_checksum_calculation": "when_required", "response_checksum_validation": "when_required"} if endpoint else {}),
+            request_checksum_calculation=checksums,
+            response_checksum_validation=checksums,
         ),
     )
     s3.meta.client.meta.events.register("provide-client-params.s3", _confine)

@@ -26,7 +26,7 @@ from util_services.failures import reported
 from util_services.objects import explained
 
 if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+    from mypy_boto3_s3 import S3Client
 
 
 def _notifier(name: str, status: DagsterRunStatus, description: str) -> SensorDefinition:
@@ -82,7 +82,7 @@ def _run_reason(context: RunStatusSensorContext) -> str | None:
     return context.dagster_event.message if failed else None
 
 
-def s3_dataset_sensor(  # noqa: PLR0913 - keyword-only settings of a sensor
+def s3_dataset_sensor(
     *,
     name: str,
     job: JobDefinition,

@@ -55,7 +55,7 @@ def staging_root() -> Path:
         root.chmod(0o700)
     except OSError:
         raise DataServiceError(
-            f"The staging folder is not a folder that this process owns: set {STAGING_DIR} to a private, writable folder."
+            f"The staging folder is not one that this process owns: set {STAGING_DIR} to a private, writable folder."
         ) from None
     return root
 
@@ -179,8 +179,8 @@ def _private(path: Path) -> Path:
     return path
 
 
-@io_manager(description="Private, short-lived Parquet staging between ops.")
-def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:  # type: ignore[misc]
+@io_manager(description="Private, short-lived Parquet staging between ops.")  # type: ignore[arg-type]  # generators work
+def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
     """Stage a run's frames; at the end, remove them if every planned step succeeded."""
     with reported():
         root = staging_root()
@@ -227,5 +227,7 @@ def _retention_hours() -> float:
     except ValueError:
         hours = -1.0
     if not hours >= 0:
-        raise DataServiceError(f"The environment variable {RETENTION_HOURS} is not a number of hours from 0: correct it.")
+        raise DataServiceError(
+            f"The environment variable {RETENTION_HOURS} is not a number of hours from 0: correct it."
+        )
     return hours

@@ -1,0 +1,79 @@
+"""Fixtures for all tests: a real S3 server, private folders, no settings of the machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from dagster import DagsterInstance
+from util_services.resources import connect
+from util_services.servers import ObjectStore, object_store
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_SETTINGS = (
+    "DATA_ROOT",
+    "NOTIFY_URLS",
+    "DAGSTER_WEBSERVER_URL",
+    "S3_ALLOWED_BUCKETS",
+    "S3_ENDPOINT_URL",
+    "S3_ACCESS_KEY",
+    "S3_SECRET_KEY",
+    "S3_REGION",
+    "STAGING_RETENTION_HOURS",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in _SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STAGING_DIR", str(tmp_path / "staging"))
+    monkeypatch.setenv("SIMPL_LOG_DIR", str(tmp_path / "logs"))
+    monkeypatch.setenv("S3_MAX_ATTEMPTS", "2")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A Dagster instance on disk, removed with the test."""
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    with DagsterInstance.local_temp(str(home)) as on_disk:
+        yield on_disk
+
+
+@pytest.fixture(scope="session")
+def _store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    with object_store(tmp_path_factory.mktemp("seaweedfs")) as store:
+        yield store
+
+
+@pytest.fixture
+def store(_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """A real S3 server, to which the environment's settings point."""
+    for name, value in _store.environment.items():
+        monkeypatch.setenv(name, value)
+    return _store
+
+
+@pytest.fixture
+def s3(store: ObjectStore) -> "S3Client":
+    """A client of the S3 server."""
+    del store  # its settings are in the environment
+    return connect("selfS3").meta.client
+
+
+@pytest.fixture
+def bucket(s3: "S3Client", request: pytest.FixtureRequest) -> str:
+    """An empty bucket of this test's own."""
+    import hashlib
+
+    name = "test-" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:20]
+    s3.create_bucket(Bucket=name)
+    return name
