@@ -118,6 +118,8 @@ def upload(client: "S3Client", path: Path, bucket: str, key: str, log: Log) -> T
     """
     size, started = path.stat().st_size, time.monotonic()
     with explained(client, bucket, key):
+        if not _bucket_exists(client, bucket):  # some storages would create it, hiding a mistyped name
+            raise DataServiceError(_no_bucket(bucket))
         progress = _Progress(f"Writing s3://{bucket}/{key}", size)
         _follow(lambda: client.upload_file(str(path), bucket, key, Config=_TRANSFER, Callback=progress), progress, log)
         head = client.head_object(Bucket=bucket, Key=key)
@@ -183,7 +185,7 @@ def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> s
             "connection."
         )
     if code == "NoSuchBucket" or (code in {"404", "NoSuchKey"} and not _bucket_exists(client, bucket)):
-        return f"The bucket {bucket!r} does not exist: check bucket_name, or ask the operator to create it."
+        return _no_bucket(bucket)
     if code in {"404", "NoSuchKey"}:
         hint = nearest(key, _neighbours(client, bucket, key))
         return f"The object {key!r} does not exist in the bucket {bucket!r}: {hint}"
@@ -194,6 +196,10 @@ def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> s
         )
     answer = code or "an error"
     return f"The S3 storage answered {answer} for {key!r} in the bucket {bucket!r}: run again or ask the operator."
+
+
+def _no_bucket(bucket: str) -> str:
+    return f"The bucket {bucket!r} does not exist: check bucket_name, or ask the operator to create it."
 
 
 def _bucket_exists(client: "S3Client", bucket: str) -> bool:

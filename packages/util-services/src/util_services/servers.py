@@ -112,7 +112,7 @@ def object_store(folder: Path, port: int = 0) -> Iterator[ObjectStore]:
         "-s3.port.lance=0",
         "-volume.preStopSeconds=0",
     ]
-    with running(command, folder / "seaweedfs.log", lambda: _takes_objects(store)):
+    with running(command, folder / "seaweedfs.log", lambda: _takes_objects(store), disposable=True):
         yield store
 
 
@@ -132,13 +132,19 @@ def key_server(folder: Path, port: int = 0) -> Iterator[KeyServer]:
         folder / "openbao.log",
         lambda: answers(f"{server.address}/v1/sys/health"),
         {"BAO_DEV_ROOT_TOKEN_ID": server.token},  # not on the command line, where every user could read it
+        disposable=True,
     ):
         yield server
 
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    log: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    *,
+    disposable: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends: wait until it is ready, stop it with all its children.
 
@@ -147,6 +153,7 @@ def running(
         log: Where its output goes.
         ready: Asked repeatedly until it says yes.
         environment: Variables to add.
+        disposable: Nothing it holds outlives it, so that it need not be asked to stop.
 
     Raises:
         DataServiceError: If it ends or is not ready within a minute; the sentence names its log.
@@ -168,11 +175,11 @@ def running(
             time.sleep(0.1)
         yield process
     finally:
-        _stop(process)
+        _stop(process, [] if disposable else [signal.SIGINT, signal.SIGTERM])
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+def _stop(process: subprocess.Popen[bytes], requests: Sequence[signal.Signals]) -> None:
+    for number in (*requests, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         try:

@@ -1,0 +1,237 @@
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from dagster import (
+    DagsterInstance,
+    ExecuteInProcessResult,
+    In,
+    ReexecutionOptions,
+    execute_job,
+    job,
+    op,
+    reconstructable,
+)
+from util_services.jobs import bindings
+from util_services.staging import run_folder, staging_root
+
+FLAG = "FAIL_DOWNSTREAM"
+SEEN: list[str] = []
+KINDS = [pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.Table, nw.DataFrame, nw.LazyFrame]
+
+
+def made(kind: Any) -> Any:
+    frame = pl.DataFrame({"a": ["01", None], "n": [1, 2]})
+    return {
+        pd.DataFrame: frame.to_pandas,
+        pl.DataFrame: lambda: frame,
+        pl.LazyFrame: frame.lazy,
+        pa.Table: frame.to_arrow,
+        nw.DataFrame: lambda: nw.from_native(frame),
+        nw.LazyFrame: lambda: nw.from_native(frame.lazy()),
+    }[kind]()
+
+
+@pytest.mark.parametrize("given", KINDS)
+@pytest.mark.parametrize("wanted", KINDS)
+def test_an_op_gets_exactly_the_type_it_is_annotated_with(given: Any, wanted: Any) -> None:
+    seen = []
+
+    @op
+    def produce() -> Any:
+        return made(given)
+
+    @op(ins={"frame": In(wanted)})
+    def consume(frame: Any) -> None:
+        native = nw.from_native(frame, pass_through=True).lazy().collect(backend="polars").to_native()
+        seen.append((type(frame), native.to_dict(as_series=False)))
+
+    @job(**bindings())
+    def passing() -> None:
+        consume(produce())
+
+    assert passing.execute_in_process().success
+    assert seen == [(wanted, {"a": ["01", None], "n": [1, 2]})]
+
+
+def test_an_op_without_annotation_gets_what_the_other_returned() -> None:
+    seen: list[Any] = []
+
+    @op
+    def produce():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        return pd.DataFrame({"a": [1, None], "b": [pd.Timestamp("2026-01-01"), pd.NaT]}, index=["x", "y"])
+
+    @op
+    def consume(frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        seen.append(frame)
+
+    @op
+    def consume_lazily(frame: pl.LazyFrame) -> None:
+        seen.append(frame.collect_schema().names())
+
+    @job(**bindings())
+    def passing() -> None:
+        frame = produce()
+        consume(frame)
+        consume_lazily(frame)
+
+    assert passing.execute_in_process().success
+    pd.testing.assert_frame_equal(
+        next(frame for frame in seen if isinstance(frame, pd.DataFrame)),
+        pd.DataFrame({"a": [1, None], "b": [pd.Timestamp("2026-01-01"), pd.NaT]}, index=["x", "y"]),
+        check_dtype=False,
+    )
+    assert [names for names in seen if isinstance(names, list)] == [["a", "b"]]  # the index is no column
+
+
+def test_a_pandas_frame_that_parquet_cannot_hold_and_plain_values_pass_too() -> None:
+    seen: list[Any] = []
+
+    @op
+    def produce() -> pd.DataFrame:
+        return pd.DataFrame({"mixed": [1, "x", None]}, dtype=object)
+
+    @op
+    def value() -> dict:  # type: ignore[type-arg]
+        return {"k": 4}
+
+    @op
+    def consume(frame: pd.DataFrame, figures: dict) -> None:  # type: ignore[type-arg]
+        seen.extend([frame["mixed"].tolist(), figures])
+
+    @job(**bindings())
+    def passing() -> None:
+        consume(produce(), value())
+
+    assert passing.execute_in_process().success
+    assert seen == [[1, "x", None], {"k": 4}]
+
+
+def test_passing_a_scan_through_costs_a_link_and_no_copy() -> None:
+    inodes: list[set[int]] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return pl.LazyFrame({"a": [1]})
+
+    @op
+    def through(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame
+
+    @op
+    def look(frame: pl.LazyFrame) -> None:
+        del frame
+        inodes.append({path.stat().st_ino for path in staging_root().rglob("*.parquet")})
+
+    @job(**bindings())
+    def passing() -> None:
+        look(through(produce()))
+
+    assert passing.execute_in_process().success
+    assert len(inodes[0]) == 1
+
+
+@op
+def source() -> pl.LazyFrame:
+    return pl.LazyFrame({"a": ["kept"]})
+
+
+@op
+def fragile(frame: pl.LazyFrame) -> str:
+    modes = {path.stat().st_mode & 0o777 for path in [staging_root(), *staging_root().iterdir()]}
+    assert modes == {0o700}
+    assert {path.stat().st_mode & 0o777 for path in staging_root().glob("*/*")} == {0o600}
+    if os.environ.get(FLAG):
+        raise RuntimeError
+    SEEN.append(frame.collect().item())
+    return "done"
+
+
+@job(**bindings())
+def fragile_job() -> None:
+    fragile(source())
+
+
+def run_folders() -> list[str]:
+    return [folder.name for folder in staging_root().iterdir()]
+
+
+def test_the_folder_is_private_and_vanishes_after_success(instance: DagsterInstance) -> None:
+    assert execute_job(reconstructable(fragile_job), instance).success
+    assert run_folders() == []
+
+
+def failed_run(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv(FLAG, "1")
+    failed = execute_job(reconstructable(fragile_job), instance)
+    monkeypatch.delenv(FLAG)
+    assert not failed.success
+    return failed
+
+
+def test_the_folder_survives_a_failure_so_that_the_run_can_go_on_from_there(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = failed_run(instance, monkeypatch)
+    assert run_folders() == [failed.run_id]
+    with execute_job(
+        reconstructable(fragile_job),
+        instance,
+        reexecution_options=ReexecutionOptions.from_failure(failed.run_id, instance),
+    ) as again:
+        assert again.success
+        assert SEEN[-1] == "kept"
+        steps = {event.step_key for event in again.all_events if event.is_step_success}
+        assert steps == {"fragile"}
+    assert run_folders() == [failed.run_id]
+
+
+def test_staged_data_that_is_gone_is_one_sentence(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = failed_run(instance, monkeypatch)
+    shutil.rmtree(staging_root() / failed.run_id)
+    again = execute_job(
+        reconstructable(fragile_job),
+        instance,
+        reexecution_options=ReexecutionOptions.from_failure(failed.run_id, instance),
+    )
+    (failure,) = [event for event in again.all_events if event.is_step_failure]
+    assert "kept for 24 hours after a failed run): re-execute all steps." in str(failure.event_specific_data)
+
+
+def test_folders_are_swept_after_their_retention_time_but_not_of_runs_that_go_on(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = failed_run(instance, monkeypatch)
+    going_on = instance.create_run_for_job(fragile_job).run_id
+    run_folder(going_on)
+    old = time.time() - 25 * 3600
+    for folder in staging_root().iterdir():
+        os.utime(folder, (old, old))
+    run_folder("recent")
+    assert execute_job(reconstructable(fragile_job), instance).success
+    assert sorted(run_folders()) == sorted([going_on, "recent"])
+    assert failed.run_id not in run_folders()
+
+
+@pytest.mark.parametrize("setting", ["-1", "soon", "nan"])
+def test_a_malformed_retention_time_names_the_variable(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGING_RETENTION_HOURS", setting)
+    result: ExecuteInProcessResult = fragile_job.execute_in_process(raise_on_error=False)
+    text = " ".join(str(event) for event in result.all_events)
+    assert "STAGING_RETENTION_HOURS is not a number of hours" in text
+    assert setting not in text or setting == "nan"
+
+
+def test_a_staging_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    monkeypatch.setenv("STAGING_DIR", str(tmp_path / "link"))
+    result = fragile_job.execute_in_process(raise_on_error=False)
+    assert "set STAGING_DIR to a private, writable folder" in " ".join(str(event) for event in result.all_events)
