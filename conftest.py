@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import DagsterInstance
+
 from util_services.resources import connect
 from util_services.servers import ObjectStore, object_store
 

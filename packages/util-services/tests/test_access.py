@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from util_services.access import allowed_buckets, check_bucket, data_path, input_file
 from util_services.errors import DataServiceError
 

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from util_services.errors import DataServiceError
 from util_services.files import whole_file
 

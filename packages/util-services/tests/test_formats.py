@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from util_services.csv_files import COMMA_SEPARATED, CsvDialect
 from util_services.errors import DataServiceError
 from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text

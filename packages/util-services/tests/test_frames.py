@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+
 from util_services.frames import summarise
 from util_services.preview import preview_markdown
 

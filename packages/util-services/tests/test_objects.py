@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from util_services import objects
 from util_services.errors import DataServiceError
 from util_services.objects import download, upload

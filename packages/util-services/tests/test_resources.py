@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dagster import Failure, build_init_resource_context
+
 from util_services.errors import DataServiceError
 from util_services.resources import connect, s3_resource
 

@@ -19,6 +19,7 @@ from dagster import (
     op,
     reconstructable,
 )
+
 from util_services.jobs import bindings
 from util_services.staging import run_folder, staging_root
 
@@ -65,11 +66,11 @@ def test_an_op_without_annotation_gets_what_the_other_returned() -> None:
     seen: list[Any] = []
 
     @op
-    def produce():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def produce():  # type: ignore[no-untyped-def]
         return pd.DataFrame({"a": [1, None], "b": [pd.Timestamp("2026-01-01"), pd.NaT]}, index=["x", "y"])
 
     @op
-    def consume(frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def consume(frame):  # type: ignore[no-untyped-def]
         seen.append(frame)
 
     @op

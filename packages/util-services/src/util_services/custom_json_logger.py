@@ -102,7 +102,6 @@ class SimplJsonHandler(logging.Handler):
         """Build the JSON object of a record."""
         metadata = _metadata(record)
         given = record.__dict__
-        business_operation = self._sticky_business_operation(metadata, given.get("business_operation"))
         event: DagsterEvent | None = metadata.get("dagster_event")
         op_name = given.get("op_name") or metadata.get("op_name") or metadata.get("step_key")
         text = _text(record, event)
@@ -120,7 +119,7 @@ class SimplJsonHandler(logging.Handler):
         message = {
             "origin": "dagster",
             "destination": "dagster",
-            "businessOperation": business_operation,
+            "businessOperation": self._sticky_business_operation(metadata, given.get("business_operation")),
             "messageType": "RESPONSE",
             "correlationId": metadata.get("run_id"),
             "msg": text,

@@ -27,8 +27,9 @@ def reported() -> Iterator[None]:
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
-        calls = traceback.extract_tb(error.__traceback__)[-4:]
-        where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in calls)
+        calls = traceback.extract_tb(error.__traceback__)
+        known = [call for call in calls if "site-packages" not in call.filename]
+        where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in (*known[-1:], calls[-1]))
         raise Failure(
             description=f"The step stopped with {type(error).__name__} ({where}); its message is withheld because it "
             "may quote cell values, so repeat the step on data that is not personal to see it.",

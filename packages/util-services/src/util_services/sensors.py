@@ -10,6 +10,7 @@ from dagster import (
     DagsterRunStatus,
     DefaultSensorStatus,
     JobDefinition,
+    ResourceParam,
     RunRequest,
     RunStatusSensorContext,
     SensorDefinition,
@@ -121,12 +122,11 @@ def s3_dataset_sensor(
         job=job,
         minimum_interval_seconds=minimum_interval_seconds,
         default_status=default_status,
-        required_resource_keys={"s3"},
         description=f"Requests a run of {job.name} for each new or changed object under s3://{bucket}/{prefix}.",
     )
-    def watch(context: SensorEvaluationContext) -> SensorResult:
+    def watch(context: SensorEvaluationContext, s3: ResourceParam[Any]) -> SensorResult:
         with reported():
-            listing, now = _listing(context.resources.s3.meta.client, bucket, prefix)
+            listing, now = _listing(s3.meta.client, bucket, prefix)
             changed, cursor = changes(
                 Cursor.parse(context.cursor),
                 listing,
