@@ -184,7 +184,7 @@ def test_a_wrong_compression_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.parquet.gz", "a.zip"])
 def test_an_unknown_ending_is_one_sentence(name: str) -> None:
-    with pytest.raises(DataServiceError, match="does not end in a supported format: use .csv"):
+    with pytest.raises(DataServiceError, match=r"does not end in a supported format: use \.csv"):
         format_of(name)
 
 
@@ -208,7 +208,7 @@ def test_the_row_number_goes_in_front_as_with_pandas(tmp_path: Path) -> None:
 
 
 def test_lists_cannot_go_into_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataServiceError, match="column 'a' holds lists or records, which CSV cannot: write .jsonl"):
+    with pytest.raises(DataServiceError, match=r"column 'a' holds lists or records, which CSV cannot: write \.jsonl"):
         sink(pl.LazyFrame({"a": [[1]]}), tmp_path / "o.csv", "o.csv")
 
 
@@ -216,5 +216,5 @@ def test_lists_cannot_go_into_csv(tmp_path: Path) -> None:
 def test_text_keeps_its_line_ends(tmp_path: Path, name: str) -> None:
     write_text("é\r\nb\n", tmp_path / name, name, "latin-1")
     assert read_text(tmp_path / name, "latin-1") == "é\r\nb\n"
-    with pytest.raises(DataServiceError, match="not valid utf-8" if name == "t.txt" else "not valid utf-8"):
+    with pytest.raises(DataServiceError, match="not valid utf-8"):
         read_text(tmp_path / name, "utf-8")

@@ -167,7 +167,7 @@ def _apply(
     if not solution.kept.all():
         frame = _without(frame, tuples, solution)
     generalised = [
-        _mapped(column, values, hierarchy.labels[level - 1], nw.String())
+        _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
         for column, values, hierarchy, level in zip(
             tuples.columns, tuples.values, hierarchies, solution.levels, strict=True
         )
@@ -176,17 +176,20 @@ def _apply(
     return frame.with_columns(*generalised) if generalised else frame
 
 
-def _mapped(column: str, values: Sequence[Any], new: Sequence[Any], dtype: nw.dtypes.DType) -> nw.Expr:
-    """Map every value of a column; a missing one by hand, since not every engine takes it as a key."""
-    present = [(value, label) for value, label in zip(values, new, strict=True) if value is not None]
-    missing = next((label for value, label in zip(values, new, strict=True) if value is None), None)
-    if not present:
-        return nw.lit(missing, dtype).alias(column)
-    old, labels = zip(*present, strict=True)
-    mapped = nw.col(column).replace_strict(list(old), list(labels), default=None, return_dtype=dtype)
-    if missing is None:
-        return mapped
-    return nw.when(nw.col(column).is_null()).then(nw.lit(missing, dtype)).otherwise(mapped).alias(column)
+def _mapped(column: str, values: Sequence[Any], new: Sequence[Any], dtype: nw.dtypes.DType, default: Any) -> nw.Expr:
+    """Map every value of a column; a missing one by hand, since not every engine takes it as a key.
+
+    The default is met by missing values only, and tells engines without typed nulls which type to use meanwhile.
+    """
+    mapping = dict(zip(values, new, strict=True))
+    missing = mapping.pop(None, None)
+    is_missing = nw.col(column).is_null()
+    if not mapping:
+        return nw.when(is_missing).then(nw.lit(missing, dtype)).alias(column)
+    mapped = nw.col(column).replace_strict(list(mapping), list(mapping.values()), default=default, return_dtype=dtype)
+    return (
+        mapped if missing is None else nw.when(is_missing).then(nw.lit(missing, dtype)).otherwise(mapped).alias(column)
+    )
 
 
 def _without(frame: nw.LazyFrame[Any], tuples: Histogram, solution: Solution) -> nw.LazyFrame[Any]:
@@ -199,7 +202,7 @@ def _without(frame: nw.LazyFrame[Any], tuples: Histogram, solution: Solution) ->
     residues, keys = _distinct_keys(tuples)
     key = nw.lit(0, nw.Int64())
     for column, values, of_values in zip(tuples.columns, tuples.values, residues, strict=True):
-        key = (key + _mapped(column, values, of_values.tolist(), nw.Int64())) % _PRIME
+        key = (key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)) % _PRIME
     return frame.filter(~key.is_in(keys[suppressed].tolist()))
 
 

@@ -116,8 +116,8 @@ class _Lattice:
             task.quality.cell_costs(hierarchy, task.data.value_counts(column))
             for column, hierarchy in enumerate(task.hierarchies)
         ]
-        costs = level_costs(task.quality, task.data, task.hierarchies)
-        self._bound = np.round(_outer_sum(costs).ravel() / len(self._shape), _DIGITS)
+        self._level_costs = level_costs(task.quality, task.data, task.hierarchies)
+        self._bound = np.round(_outer_sum(self._level_costs).ravel() / len(self._shape), _DIGITS)
         self._level_sum = _outer_sum([np.arange(levels, dtype=np.int16) for levels in self._shape]).ravel()
         self._monotone = all(model.monotone for model in task.models)
         self._alive = np.ones(self.size, dtype=np.bool_)
@@ -127,6 +127,7 @@ class _Lattice:
         if not checked.feasible:
             raise DataServiceError(_infeasible(task, checked))
         self._accept(top, checked)
+        self._alive[self._position(top)] = False
 
     def walk_down(self) -> None:
         """Go from the top to a node none of whose children is feasible, the cheapest feasible child first."""
@@ -176,7 +177,7 @@ class _Lattice:
         for model in self._task.models:
             kept &= model.holds(classes)
         suppressed = int(classes.sizes[~kept].sum())
-        loss = float(self._bound[self._position(node)])
+        loss = sum(float(costs[level]) for costs, level in zip(self._level_costs, node, strict=True)) / len(node)
         if 0 < suppressed <= self._limit:
             loss += self._cost_of_suppression(node, ~kept[classes.members])
         return _Checked(suppressed <= self._limit, round(loss, _DIGITS), classes, kept)

@@ -103,8 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        if not options.examples.is_dir() or not Path("pyproject.toml").exists():
-            raise DataServiceError("simpl-local must be started in the project's folder, where examples/ is.")
+        _check_project(options.examples)
         _say("Starting SeaweedFS, OpenBao and Dagster …")
         with local_stack(
             options.examples, ui_port=options.ui_port, s3_port=options.s3_port, key_port=options.key_port
@@ -117,6 +116,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 1
     return 0
+
+
+def _check_project(examples: Path) -> None:
+    if not examples.is_dir() or not Path("pyproject.toml").exists():
+        raise DataServiceError("simpl-local must be started in the project's folder, where examples/ is.")
 
 
 def _welcome(stack: LocalStack, options: argparse.Namespace) -> str:

@@ -172,7 +172,9 @@ def explained(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
 
 
 def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> str:
-    code = error.response.get("Error", {}).get("Code", "")
+    code = _code(error)
+    if code == "403":
+        code = _reason_for_denial(client, bucket)
     if code in {
         "InvalidAccessKeyId",
         "SignatureDoesNotMatch",
@@ -198,6 +200,21 @@ def _explain(client: "S3Client", error: ClientError, bucket: str, key: str) -> s
     return f"The S3 storage answered {answer} for {key!r} in the bucket {bucket!r}: run again or ask the operator."
 
 
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _reason_for_denial(client: "S3Client", bucket: str) -> str:
+    """Ask with a request whose answer has a body: that to HEAD has none, so it tells no more than 403."""
+    try:
+        client.list_objects_v2(Bucket=bucket, MaxKeys=1)
+    except ClientError as error:
+        return _code(error)
+    except BotoCoreError:
+        pass
+    return "AccessDenied"
+
+
 def _no_bucket(bucket: str) -> str:
     return f"The bucket {bucket!r} does not exist: check bucket_name, or ask the operator to create it."
 
@@ -206,7 +223,7 @@ def _bucket_exists(client: "S3Client", bucket: str) -> bool:
     try:
         client.head_bucket(Bucket=bucket)
     except ClientError as error:
-        return error.response.get("Error", {}).get("Code") not in {"404", "NoSuchBucket"}
+        return _code(error) not in {"404", "NoSuchBucket"}
     return True
 
 
