@@ -1,0 +1,69 @@
+"""A served code location: the gRPC server, the webserver and samples in its bucket."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+from served import LOCATION, Webserver
+
+from util_services.jobs import SAMPLE_BUCKET
+from util_services.resources import connect
+from util_services.servers import HOST, ObjectStore, answers, free_port, running
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def webserver(_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
+    """`dagster api grpc` as the image runs it, and a webserver in front of it."""
+    home = tmp_path_factory.mktemp("served")
+    port, ui_port = free_port(), free_port()
+    workspace = home / "workspace.yaml"
+    server = {"host": HOST, "port": port, "location_name": LOCATION}
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+    coordinator = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}  # no daemon here
+    settings = {"telemetry": {"enabled": False}, "run_coordinator": coordinator}
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    (home / "data" / "examples").mkdir(parents=True)
+    for file in (PROJECT / "examples").iterdir():
+        (home / "data" / "examples" / file.name).write_bytes(file.read_bytes())
+    environment = {
+        **_store.environment,
+        "DAGSTER_HOME": str(home),
+        "DATA_ROOT": str(home / "data"),
+        "STAGING_DIR": str(home / "staging"),
+        "SIMPL_LOG_DIR": str(home / "logs"),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+    dagster = [sys.executable, "-m", "dagster"]
+    module = ["-m", "template_code_location.repository"]
+    grpc = [*dagster, "api", "grpc", *module, "-h", HOST, "-p", str(port), "--location-name", LOCATION]
+    ui = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(ui_port), "-w", str(workspace)]
+    url = f"http://{HOST}:{ui_port}"
+    with ExitStack() as stack:
+        stack.enter_context(
+            running(grpc, home / "grpc.log", lambda: "Started Dagster code server" in log(home), environment)
+        )
+        stack.enter_context(
+            running(ui, home / "ui.log", lambda: answers(f"{url}/server_info"), environment, disposable=True)
+        )
+        yield Webserver(url)
+
+
+def log(home: Path) -> str:
+    """Read the gRPC server's log."""
+    return (home / "grpc.log").read_text()
+
+
+@pytest.fixture
+def samples(store: ObjectStore) -> None:
+    """Fill the sample bucket from examples/, as simpl-local does."""
+    del store
+    client = connect("selfS3").meta.client
+    if SAMPLE_BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+        client.create_bucket(Bucket=SAMPLE_BUCKET)
+    for file in (PROJECT / "examples").iterdir():
+        client.upload_file(str(file), SAMPLE_BUCKET, f"examples/{file.name}")

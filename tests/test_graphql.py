@@ -1,0 +1,72 @@
+"""The location as the Asset Orchestrator sees it: served over gRPC, driven through GraphQL."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from served import LOCATION, Webserver
+
+from template_code_location.repository import defs
+from util_services.jobs import SAMPLE_BUCKET
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+pytestmark = pytest.mark.xdist_group("served")
+
+JOBS = sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__"))
+
+
+def test_the_jobs_are_listed(webserver: Webserver) -> None:
+    nodes = webserver.query(
+        "{ repositoriesOrError { ... on RepositoryConnection "
+        "{ nodes { name location { name } pipelines { name } } } } }"
+    )["repositoriesOrError"]["nodes"]
+    (node,) = nodes
+    assert node["location"]["name"] == LOCATION
+    assert sorted(each["name"] for each in node["pipelines"] if not each["name"].startswith("__")) == JOBS
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_default_configuration_is_complete_and_valid_and_runs(
+    webserver: Webserver, samples: None, job: str
+) -> None:
+    del samples
+    config = yaml.safe_load(webserver.default_config(job))
+    assert webserver.is_valid(job, config) == "PipelineConfigValidationValid"
+    assert webserver.run(job, config)[1] == "SUCCESS"
+
+
+def test_the_defaults_name_the_sample_bucket_and_leave_the_golden_result(
+    webserver: Webserver, samples: None, s3: "S3Client"
+) -> None:
+    del samples
+    config = yaml.safe_load(webserver.default_config("k_anonymity_job_s3"))
+    assert config["ops"]["read_csv_from_s3"]["config"]["bucket_name"] == SAMPLE_BUCKET
+    config["ops"]["write_csv_to_s3"]["config"]["file_key"] = "golden.csv"
+    assert webserver.run("k_anonymity_job_s3", config)[1] == "SUCCESS"
+    written = s3.get_object(Bucket=SAMPLE_BUCKET, Key="golden.csv")["Body"].read()
+    assert written.startswith(b'id,Name,age,gender,disease\n145B,*,"[20, 30)",M,Flu\n')
+
+
+def test_a_forgotten_key_is_invalid(webserver: Webserver) -> None:
+    for key in ("k", "ident", "quasi_identifiers", "sensitive_attributes", "supp_level", "generalisation_hierarchies"):
+        config = yaml.safe_load(webserver.default_config("k_anonymity_job"))
+        del config["ops"]["apply_k_anonymity"]["config"][key]
+        assert webserver.is_valid("k_anonymity_job", config) == "RunConfigValidationInvalid"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../dagster.yaml"])
+def test_an_outsiders_value_reaches_no_file_outside_the_data_root(webserver: Webserver, path: str) -> None:
+    config = yaml.safe_load(webserver.default_config("k_anonymity_job"))
+    config["ops"]["read_csv_to_df"]["config"]["input_path"] = path
+    run_id, status = webserver.run("k_anonymity_job", config)
+    assert status == "FAILURE"
+    events = str(
+        webserver.query(
+            "query($r: ID!) { logsForRun(runId: $r, limit: 1000) { ... on EventConnection { events "
+            "{ ... on ExecutionStepFailureEvent { failureMetadata { description } error { message } } } } } }",
+            r=run_id,
+        )
+    )
+    assert "lies outside the folder that DATA_ROOT allows" in events
