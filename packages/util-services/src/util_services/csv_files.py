@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
@@ -112,11 +111,11 @@ class CsvFile:
             pass
         return names
 
-    def batches(self, names: list[str]) -> Iterator[pl.DataFrame]:
-        """Parse the rows into frames of text columns, a few blocks ahead of the consumer."""
+    def batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Parse the rows into batches of text columns, a few blocks ahead of the consumer."""
         return _read_ahead(self._batches(names))
 
-    def _batches(self, names: list[str]) -> Iterator[pl.DataFrame]:
+    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         ragged: list[pacsv.InvalidRow] = []
 
         def stop_at(row: pacsv.InvalidRow) -> str:
@@ -126,9 +125,7 @@ class CsvFile:
         with self._explained():
             try:
                 for batch in self._open(names, stop_at):
-                    frame = pl.DataFrame(pa.Table.from_batches([batch]))
-                    frame.columns = names
-                    yield frame
+                    yield batch.rename_columns(names)
             except pa.ArrowInvalid as error:
                 if ragged:
                     raise self._ragged(ragged[-1]) from None
@@ -208,12 +205,12 @@ class CsvFile:
         )
 
 
-def _read_ahead(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Run an iterator in a thread, at most a few items ahead, so that parsing overlaps with what is done with them."""
-    items: queue.Queue[pl.DataFrame | BaseException | None] = queue.Queue(_READ_AHEAD_BLOCKS)
+    items: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(_READ_AHEAD_BLOCKS)
     stopped = threading.Event()
 
-    def put(item: pl.DataFrame | BaseException | None) -> None:
+    def put(item: pa.RecordBatch | BaseException | None) -> None:
         while not stopped.is_set():
             with suppress(queue.Full):
                 items.put(item, timeout=0.2)

@@ -1,12 +1,42 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
+import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import narwhals as nw
 import polars as pl
 
+Origin = TypeVar("Origin")
+
 _EXACT_UP_TO_ROWS = 100_000
+
+
+class Origins(Generic[Origin]):
+    """Remembers where lazy frames come from, so that one that reaches its destination untouched need not be evaluated.
+
+    By identity: a frame that anything was done to is another one.
+
+    Examples:
+        >>> origins = Origins[str]()
+        >>> frame = pl.LazyFrame({"a": [1]})
+        >>> origins.remember(frame, "here")
+        >>> origins.of(frame), origins.of(frame.head(1))
+        ('here', None)
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[weakref.ref[pl.LazyFrame], Origin]] = {}
+
+    def remember(self, frame: pl.LazyFrame, origin: Origin) -> None:
+        """Note the origin of a frame for as long as the frame lives."""
+        number = id(frame)
+        self._known[number] = weakref.ref(frame, lambda _: self._known.pop(number, None)), origin
+
+    def of(self, frame: pl.LazyFrame) -> Origin | None:
+        """Give the origin of this very frame, if it is known."""
+        reference, origin = self._known.get(id(frame), (None, None))
+        return origin if reference is not None and reference() is frame else None
 
 
 @dataclass(frozen=True)
@@ -55,21 +85,14 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
         ColumnSummary(name='age', dtype='Int64', nulls=1, distinct=3, minimum=25, maximum=26)
     """
     schema = frame.collect_schema()
-    rows = int(frame.select(nw.len()).collect().item())
     native = nw.to_native(frame)
-    on_polars = isinstance(native, pl.LazyFrame)
-    estimate = on_polars and rows > _EXACT_UP_TO_ROWS
-    engine: Any = pl if on_polars else nw  # the same expressions, but only Polars can estimate
-    distinct = engine.all().approx_n_unique() if estimate else engine.all().n_unique()
-    aggregates = [engine.all().null_count().name.suffix("/nulls"), distinct.name.suffix("/distinct")]
-    for name, dtype in schema.items():
-        if dtype.is_numeric():
-            aggregates += [engine.col(name).min().alias(f"{name}/min"), engine.col(name).max().alias(f"{name}/max")]
-    figures: dict[str, Any] = {}
-    if on_polars and len(schema):
-        figures = native.select(aggregates).collect(engine="streaming").row(0, named=True)
-    elif len(schema):
-        figures = frame.select(*aggregates).collect().rows(named=True)[0]
+    if isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
+        figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().approx_n_unique()))
+        if exact := figures[""] <= _EXACT_UP_TO_ROWS:
+            figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().n_unique()))
+    else:
+        exact = True
+        figures = frame.select(*_aggregates(nw, schema, nw.all().n_unique())).collect().rows(named=True)[0]
     columns = tuple(
         ColumnSummary(
             name=name,
@@ -81,4 +104,19 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
         )
         for name, dtype in schema.items()
     )
-    return Summary(rows=rows, exact=not estimate, columns=columns)
+    return Summary(rows=int(figures[""]), exact=exact, columns=columns)
+
+
+def _aggregates(engine: Any, schema: nw.Schema, distinct: Any) -> list[Any]:
+    """Name the row count ``""`` and each figure of a column ``COLUMN/FIGURE``."""
+    aggregates = [engine.len().alias("")]
+    if len(schema):
+        aggregates += [engine.all().null_count().name.suffix("/nulls"), distinct.name.suffix("/distinct")]
+    for name, dtype in schema.items():
+        if dtype.is_numeric():
+            aggregates += [engine.col(name).min().alias(f"{name}/min"), engine.col(name).max().alias(f"{name}/max")]
+    return aggregates
+
+
+def _aggregate_on_polars(frame: pl.LazyFrame, aggregates: list[Any]) -> dict[str, Any]:
+    return frame.select(aggregates).collect(engine="streaming").row(0, named=True)

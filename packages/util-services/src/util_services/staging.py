@@ -8,8 +8,7 @@ import pickle
 import shutil
 import tempfile
 import time
-import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,8 @@ from dagster import (
 
 from util_services.errors import DataServiceError
 from util_services.failures import reported
+from util_services.formats import write_parquet
+from util_services.frames import Origins
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
@@ -75,24 +76,21 @@ class StagingIOManager(IOManager):
     """
 
     def __init__(self) -> None:
-        # Scans handed out: an op that passes one through costs a hard link, not a copy. By identity, since lazy
-        # frames do not hash.
-        self._scans: dict[int, tuple[weakref.ref[pl.LazyFrame], Path]] = {}
+        self._scans = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
         with reported():
             place = _place(context)
             native = nw.to_native(obj, pass_through=True)
-            if isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
-                path = self._stage(native, place, _kind_of(obj))
-                footer = pq.read_metadata(path) if path.name.endswith(_FRAME) else None
-                if footer:
-                    columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
-                    context.add_output_metadata({"rows": footer.num_rows, "columns": columns})
-            else:
+            if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
                 with _private(place.with_name(place.name + _OBJECT)).open("wb") as file:
                     pickle.dump(obj, file)
+                return
+            path = self._stage(native, place, _kind_of(obj))
+            if path.suffix == _FRAME:
+                columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
+                context.add_output_metadata({"rows": pq.read_metadata(path).num_rows, "columns": columns})
 
     def load_input(self, context: InputContext) -> Any:
         """Load an upstream op's output as the type the input is annotated with."""
@@ -111,12 +109,11 @@ class StagingIOManager(IOManager):
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
         if isinstance(native, pl.LazyFrame):
-            scanned, source = self._scans.get(id(native), (None, path))
-            if scanned is not None and scanned() is native:
+            if source := self._scans.of(native):
                 path.unlink()
                 path.hardlink_to(source)
             else:
-                native.sink_parquet(path, compression="lz4", statistics=False, engine="streaming")
+                write_parquet(native, path)
         elif isinstance(native, pl.DataFrame):
             native.write_parquet(path, compression="lz4", statistics=False)
         elif isinstance(native, pa.Table):
@@ -131,25 +128,24 @@ class StagingIOManager(IOManager):
         return path
 
     def _load(self, path: Path, wanted: Any) -> Any:
-        if path.name.endswith(_OBJECT):
+        if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
-        kind = path.name.removesuffix(_FRAME).rpartition(".")[2]
-        loaders = {
-            pd.DataFrame: pd.read_parquet,
-            pl.DataFrame: lambda path: _without_index(pl.scan_parquet(path, glob=False), path).collect(),
-            pl.LazyFrame: self._scan,
-            pa.Table: pq.read_table,
-            nw.DataFrame: lambda path: nw.from_native(pl.read_parquet(path, glob=False)),
-            nw.LazyFrame: lambda path: nw.from_native(self._scan(path)),
+        loaders: dict[Any, Callable[[], Any]] = {
+            pd.DataFrame: lambda: pd.read_parquet(path),
+            pl.DataFrame: lambda: self._scan(path).collect(),
+            pl.LazyFrame: lambda: self._scan(path),
+            pa.Table: lambda: pq.read_table(path),
+            nw.DataFrame: lambda: nw.from_native(self._scan(path).collect()),
+            nw.LazyFrame: lambda: nw.from_native(self._scan(path)),
         }
-        produced = {"pandas": pd.DataFrame, "eager": pl.DataFrame, "lazy": pl.LazyFrame, "arrow": pa.Table}
+        produced = {".pandas": pd.DataFrame, ".eager": pl.DataFrame, ".lazy": pl.LazyFrame, ".arrow": pa.Table}
         wanted = getattr(wanted, "__origin__", None) or wanted
-        return loaders.get(wanted, loaders[produced[kind]])(path)
+        return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
 
     def _scan(self, path: Path) -> pl.LazyFrame:
         frame = _without_index(pl.scan_parquet(path, glob=False), path)
-        self._scans[id(frame)] = weakref.ref(frame), path
+        self._scans.remember(frame, path)
         return frame
 
 

@@ -1,0 +1,136 @@
+"""How long `k_anonymity_job` takes end to end, as a multiple of copying the same CSV, and how its memory grows.
+
+    uv run python benchmarks/end_to_end.py [--rows 1000000] [--repeats 5]
+
+The peer is a plain CSV to CSV copy with Polars' streaming engine, run in turn with the job in the same process, so that
+the ratio holds on a noisy machine. Start-up (imports, loading the location) is not counted. Memory is the peak resident
+set of a process of its own.
+"""
+
+import argparse
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+CONFIG = {
+    "ident": ["name", "email"],
+    "quasi_identifiers": ["age", "gender", "weight"],
+    "sensitive_attributes": ["diagnosis"],
+    "k": 5,
+    "supp_level": 1.0,
+    "generalisation_hierarchies": {"age": "simpl_age", "gender": "simpl_gender", "weight": "simpl_age"},
+}
+FIRST = ["Anna", "Béla", "Carla", "Dmitri", "Eva", "Franz", "Gina", "Hugo", "Inês", "Jan"]
+LAST = ["Novák", "Schmidt", "García", "Rossi", "Kowalski", "Jansen", "Nielsen", "Horvat", "Silva", "Dupont"]
+NOTES = [
+    "follow-up in two weeks, bring the list of medication",
+    'see "chart" of ward 7, patient reports pain',
+    "",
+    "none",
+]
+
+
+def generate(rows: int, path: Path) -> None:
+    """Write a patient register of 10 columns, about 170 bytes a row, with a fixed seed."""
+    random = np.random.default_rng(1)
+    first, last = (np.array(names)[random.integers(0, 10, rows)] for names in (FIRST, LAST))
+    number = pl.int_range(rows, eager=True).cast(pl.String).str.zfill(9)
+    frame = pl.DataFrame(
+        {
+            "record": pl.Series(random.integers(2**60, 2**62, rows)).cast(pl.String) + "-" + number,
+            "name": pl.Series(first) + " " + pl.Series(last),
+            "email": pl.Series(first).str.to_lowercase() + "." + number + "@hospital.example.org",
+            "age": random.integers(0, 100, rows),
+            "gender": random.choice(["female", "male", "diverse"], rows, p=[0.5, 0.49, 0.01]),
+            "weight": random.normal(75, 15, rows).clip(30, 180).round(0).astype(int),
+            "admitted": pl.Series(random.integers(1_262_304_000, 1_767_225_600, rows))
+            .cast(pl.Datetime("ms"))
+            .dt.to_string("%Y-%m-%dT%H:%M:%S"),
+            "diagnosis": random.choice(["Influenza", "Common cold", "Malignant neoplasm, lung", "Asthma"], rows),
+            "cost": pl.Series(random.random(rows) * 10_000).round(2).cast(pl.String),
+            "note": random.choice(NOTES, rows),
+        }
+    )
+    frame.write_csv(path)
+
+
+def copy(source: Path, target: Path) -> None:
+    pl.scan_csv(source, infer_schema=False).sink_csv(target, engine="streaming")
+
+
+def run_job(source: Path, target: Path) -> dict[str, float]:
+    """Run the job; tells the seconds of each step."""
+    from dagster import DagsterEventType, DagsterInstance
+
+    from dataframe_level_anonymisation.repository import defs
+
+    ops = {
+        "read_csv_to_df": {"config": {"input_path": str(source)}},
+        "apply_k_anonymity": {"config": CONFIG},
+        "write_df_to_csv": {"config": {"output_path": str(target)}},
+    }
+    with DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("k_anonymity_job").execute_in_process(run_config={"ops": ops}, instance=instance)
+        events = instance.all_logs(result.run_id, of_type=DagsterEventType.STEP_SUCCESS)
+        return {str(event.step_key): event.get_dagster_event().step_success_data.duration_ms / 1000 for event in events}
+
+
+def seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def peak_megabytes(source: Path, target: Path) -> float:
+    """Run the job in a process of its own and give its peak resident set."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import end_to_end\n"
+        "end_to_end.run_job(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        # not getrusage, whose maximum a process inherits from the one that started it
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    command = [sys.executable, "-c", code, str(source), str(target), str(Path(__file__).parent)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    options = parser.parse_args()
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        os.environ["STAGING_DIR"] = f"{folder}/staging"
+        source, target, plain = (Path(folder) / name for name in ("in.csv", "out.csv", "copy.csv"))
+        generate(options.rows, source)
+        copy(source, plain)
+        steps = run_job(source, target)
+        pairs = [(seconds(lambda: copy(source, plain)), run_job(source, target)) for _ in range(options.repeats)]
+        copies, jobs = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(job / peer for peer, job in pairs)
+        size = source.stat().st_size / 1e6
+        print(f"{options.rows:,} rows x 10 columns, {size:.0f} MB, {options.repeats} pairs, {os.cpu_count()} cores\n")
+        print("| | seconds (median) | ratio |\n|---|---:|---:|")
+        print(f"| copy CSV to CSV, Polars streaming | {copies:.2f} | 1.00 |")
+        print(f"| k_anonymity_job, end to end | {jobs:.2f} | {ratio:.2f} |")
+        print("\nsteps: " + ", ".join(f"{name} {spent:.2f}" for name, spent in steps.items()) + "\n")
+        small = peak_megabytes(source, target)
+        generate(4 * options.rows, source)
+        large = peak_megabytes(source, target)
+        print("| rows | peak memory (MB) | growth |\n|---:|---:|---:|")
+        print(f"| {options.rows:,} | {small:.0f} | 1.00 |")
+        print(f"| {4 * options.rows:,} | {large:.0f} | {large / small:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
