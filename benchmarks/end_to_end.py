@@ -115,7 +115,13 @@ def main() -> None:
         generate(options.rows, source)
         copy(source, plain)
         steps = run_job(source, target)
-        pairs = [(seconds(lambda: copy(source, plain)), run_job(source, target)) for _ in range(options.repeats)]
+        pairs = []
+        for _ in range(options.repeats):  # both into a file that does not exist yet
+            plain.unlink(missing_ok=True)
+            target.unlink(missing_ok=True)
+            peer = seconds(lambda: copy(source, plain))
+            job = seconds(lambda: steps.update(run_job(source, target)))
+            pairs.append((peer, job))
         copies, jobs = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(job / peer for peer, job in pairs)
         size = source.stat().st_size / 1e6
