@@ -6,10 +6,12 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
-from dagster import Definitions, JobDefinition
+from dagster import DagsterInstance, Definitions, JobDefinition, job, op
 
 from template_code_location.repository import defs
+from util_services.ops import read_csv_from_s3
 from util_services.resources import s3_resource
 
 GUIDE = Path(__file__).parent / "data" / "development-guide.md"
@@ -72,6 +74,32 @@ def test_definitions_that_supply_nothing_but_s3_run_every_job(
     assert set(found) == {job.name for job in jobs()}
     for name in found:
         assert bare.resolve_job_def(name).execute_in_process().success, name
+
+
+def test_a_bare_job_with_pandas_ops_gets_staging_and_executor_from_the_location(
+    samples: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del samples
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    seen: list[list[str]] = []
+
+    @op
+    def look(df: pd.DataFrame) -> pd.DataFrame:
+        seen.append(df["Name"].tolist()[:1])
+        return df
+
+    @job
+    def own_job() -> None:
+        look(look(read_csv_from_s3()))
+
+    bound = Definitions(jobs=[own_job], resources=defs.resources, executor=defs.executor).resolve_job_def("own_job")
+    source = {"bucket_name": "dagster-workflow-bucket", "file_key": "examples/patients.csv"}
+    with DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run_config = {"ops": {"read_csv_from_s3": {"config": source}}}
+        assert bound.execute_in_process(run_config=run_config, instance=instance).success
+    assert seen == [["Albert"], ["Albert"]]
+    assert bound.executor_def.name == "in_process"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"Albert" in path.read_bytes()]
 
 
 def blocks() -> dict[str, str]:

@@ -12,8 +12,6 @@ from util_services.jobs import SAMPLE_BUCKET
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-pytestmark = pytest.mark.xdist_group("served")
-
 JOBS = sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__"))
 
 

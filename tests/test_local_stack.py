@@ -34,8 +34,6 @@ FLAGS = [
     )
 ]
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 
 class Stack:
     def __init__(self, process: "subprocess.Popen[str]", said: str, posted: list[dict[str, Any]]) -> None:

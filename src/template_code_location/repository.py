@@ -1,16 +1,21 @@
 """Entry point: everything that the Simpl-Open orchestration platform discovers in this code location."""
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from dataframe_level_anonymisation.jobs import k_anonymity_job, k_anonymity_job_s3
 from template_code_location.jobs.jobs import data_processing_job
 from util_services.custom_json_logger import simpl_json_logger
 from util_services.resources import s3_resource
 from util_services.sensors import notify_canceled, notify_failure, notify_success
+from util_services.staging import staging_io_manager
 
 defs = Definitions(
     jobs=[data_processing_job, k_anonymity_job, k_anonymity_job_s3],
     sensors=[notify_success, notify_failure, notify_canceled],
-    resources={"s3": s3_resource.configured({"resource_name": "selfS3"})},
+    resources={
+        "s3": s3_resource.configured({"resource_name": "selfS3"}),
+        "io_manager": staging_io_manager,  # a bare @job of your own stages privately too
+    },
+    executor=in_process_executor,
     loggers={"simpl": simpl_json_logger},
 )

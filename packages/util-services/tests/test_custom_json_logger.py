@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, OpExecutionContext, graph, job, op
+from dagster import DagsterInstance, DagsterInvalidConfigError, OpExecutionContext, graph, job, op
 
 from util_services.custom_json_logger import SimplJsonHandler
 from util_services.jobs import bindings, service_job
@@ -184,6 +184,11 @@ def test_a_folder_that_cannot_be_written_is_one_warning_and_no_failure(
     warnings = [entry for entry in caplog.records if entry.name == "util_services.custom_json_logger"]
     assert len(warnings) == 1
     assert "cannot be written" in warnings[0].getMessage()
+
+
+def test_an_unknown_level_is_refused_before_the_run(tmp_path: Path) -> None:
+    with pytest.raises(DagsterInvalidConfigError):
+        run_of({}, {"log_level": "LOUD"}, tmp_path)
 
 
 @graph

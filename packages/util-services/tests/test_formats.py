@@ -1,5 +1,6 @@
 import codecs
 import gzip
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -188,10 +189,14 @@ def test_an_unknown_ending_is_one_sentence(name: str) -> None:
         format_of(name)
 
 
-def test_inferred_types_are_what_pandas_infers(tmp_path: Path) -> None:
-    path = tmp_path / "in.csv"
-    path.write_text("i,f,b,s,z\n1,1.5,True,x,007\n2,,False,NA,8\n")
-    pd.testing.assert_frame_equal(read_inferred(path, COMMA_SEPARATED), pd.read_csv(path))
+@pytest.mark.parametrize("name", ["i.csv", "i.csv.gz", "i.csv.zst"])
+def test_inferred_types_are_what_pandas_infers(tmp_path: Path, name: str) -> None:
+    text = "i,f,b,s,z\n1,1.5,True,x,007\n2,,False,NA,8\n"
+    write_text(text, tmp_path / name, name, "utf-8")
+    expected = pd.read_csv(io.StringIO(text))
+    pd.testing.assert_frame_equal(read_inferred(tmp_path / name, COMMA_SEPARATED), expected)
+    first = read_inferred(tmp_path / name, COMMA_SEPARATED, limit_rows=1)
+    pd.testing.assert_frame_equal(first, pd.read_csv(io.StringIO(text), nrows=1))
 
 
 def test_inferred_types_do_not_hide_a_ragged_row(tmp_path: Path) -> None:

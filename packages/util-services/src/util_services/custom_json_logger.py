@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterEvent, Field, InitLoggerContext, logger
+from dagster import DagsterEvent, Enum, EnumValue, Field, InitLoggerContext, logger
 
 LOG_DIR = "SIMPL_LOG_DIR"
 DEFAULT_LOG_DIR = "/dagster/shared"
@@ -22,7 +22,11 @@ _warnings = logging.getLogger(__name__)
 
 @logger(
     {
-        "log_level": Field(str, default_value="INFO", description="DEBUG, INFO, WARN, ERROR or CRITICAL."),
+        "log_level": Field(
+            Enum("SimplLogLevel", [EnumValue(level) for level in ("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")]),
+            default_value="INFO",
+            description="Records below this level are left out.",
+        ),
         "log_dir": Field(
             str, is_required=False, description=f"Folder of the log files; default: {LOG_DIR}, else {DEFAULT_LOG_DIR}."
         ),
@@ -35,7 +39,7 @@ _warnings = logging.getLogger(__name__)
 def simpl_json_logger(context: InitLoggerContext) -> logging.Logger:
     """Log a run's technical and business events as the Simpl-Open platform expects them."""
     settings = context.logger_config
-    level = settings["log_level"].upper()
+    level = settings["log_level"]
     # Not from getLogger: a registered logger would outlive the run and collect handlers.
     run_logger = logging.Logger("simpl", {"WARN": "WARNING"}.get(level, level))  # noqa: LOG001
     run_logger.addHandler(SimplJsonHandler(_log_dir(settings.get("log_dir")), settings.get("business_operation")))

@@ -102,19 +102,20 @@ def read_inferred(path: Path, dialect: CsvDialect, *, limit_rows: int | None = N
     if layout.kind != "csv":
         return scan(path, dialect, limit_rows=limit_rows).collect().to_pandas()
     names = CsvFile(path, dialect, layout.compression).check()
-    return pd.read_csv(
-        path,
-        sep=dialect.delimiter,
-        encoding=dialect.encoding,
-        header=None,
-        names=names,
-        skiprows=0 if dialect.header is None else dialect.header + 1,
-        nrows=limit_rows,
-        index_col=False,
-        low_memory=False,
-        compression=layout.compression,
-        skip_blank_lines=len(names) > 1,
-    )
+    with pa.input_stream(path, compression=layout.compression) as stream:  # pandas itself knows no .zst without help
+        frame: pd.DataFrame = pd.read_csv(
+            stream,
+            sep=dialect.delimiter,
+            encoding=dialect.encoding,
+            header=None,
+            names=names,
+            skiprows=0 if dialect.header is None else dialect.header + 1,
+            nrows=limit_rows,
+            index_col=False,
+            low_memory=False,
+            skip_blank_lines=len(names) > 1,
+        )
+    return frame
 
 
 def sink(
