@@ -34,7 +34,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STAGING_DIR", str(tmp_path / "staging"))
     monkeypatch.setenv("SIMPL_LOG_DIR", str(tmp_path / "logs"))
-    monkeypatch.setenv("S3_MAX_ATTEMPTS", "2")
+    monkeypatch.setenv("S3_MAX_ATTEMPTS", "3")
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

@@ -101,7 +101,7 @@ def object_store(folder: Path, port: int = 0) -> Iterator[ObjectStore]:
         f"-ip.bind={HOST}",
         f"-master.port={free_port(offset=_GRPC_OFFSET)}",
         f"-volume.port={free_port(offset=_GRPC_OFFSET)}",
-        "-volume.max=100",
+        "-volume.max=1000",
         "-master.volumeSizeLimitMB=256",
         "-filer",
         f"-filer.port={free_port(offset=_GRPC_OFFSET)}",
@@ -112,7 +112,9 @@ def object_store(folder: Path, port: int = 0) -> Iterator[ObjectStore]:
         "-s3.port.lance=0",
         "-volume.preStopSeconds=0",
     ]
-    with running(command, folder / "seaweedfs.log", lambda: _takes_objects(store), disposable=True):
+    # One volume at a time for a bucket: the usual seven would soon use up the volumes of a small server.
+    growth = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+    with running(command, folder / "seaweedfs.log", lambda: _takes_objects(store), growth, disposable=True):
         yield store
 
 
