@@ -67,21 +67,26 @@ def copy(source: Path, target: Path) -> None:
     pl.scan_csv(source, infer_schema=False).sink_csv(target, engine="streaming")
 
 
-def run_job(source: Path, target: Path) -> dict[str, float]:
-    """Run the job; tells the seconds of each step."""
+def prepared_job(source: Path, target: Path) -> Callable[[], dict[str, float]]:
+    """Load the job and a Dagster instance; gives a function that runs it and tells the seconds of each step."""
     from dagster import DagsterEventType, DagsterInstance
 
     from dataframe_level_anonymisation.repository import defs
 
+    instance = DagsterInstance.ephemeral()
+    job = defs.resolve_job_def("k_anonymity_job")
     ops = {
         "read_csv_to_df": {"config": {"input_path": str(source)}},
         "apply_k_anonymity": {"config": CONFIG},
         "write_df_to_csv": {"config": {"output_path": str(target)}},
     }
-    with DagsterInstance.ephemeral() as instance:
-        result = defs.resolve_job_def("k_anonymity_job").execute_in_process(run_config={"ops": ops}, instance=instance)
+
+    def run() -> dict[str, float]:
+        result = job.execute_in_process(run_config={"ops": ops}, instance=instance)
         events = instance.all_logs(result.run_id, of_type=DagsterEventType.STEP_SUCCESS)
         return {str(event.step_key): event.get_dagster_event().step_success_data.duration_ms / 1000 for event in events}
+
+    return run
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -94,7 +99,7 @@ def peak_megabytes(source: Path, target: Path) -> float:
     """Run the job in a process of its own and give its peak resident set."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import end_to_end\n"
-        "end_to_end.run_job(Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "end_to_end.prepared_job(Path(sys.argv[1]), Path(sys.argv[2]))()\n"
         # not getrusage, whose maximum a process inherits from the one that started it
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
@@ -114,13 +119,14 @@ def main() -> None:
         source, target, plain = (Path(folder) / name for name in ("in.csv", "out.csv", "copy.csv"))
         generate(options.rows, source)
         copy(source, plain)
-        steps = run_job(source, target)
+        run_job = prepared_job(source, target)
+        steps = run_job()
         pairs = []
         for _ in range(options.repeats):  # both into a file that does not exist yet
             plain.unlink(missing_ok=True)
             target.unlink(missing_ok=True)
             peer = seconds(lambda: copy(source, plain))
-            job = seconds(lambda: steps.update(run_job(source, target)))
+            job = seconds(lambda: steps.update(run_job()))
             pairs.append((peer, job))
         copies, jobs = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratio = statistics.median(job / peer for peer, job in pairs)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from dagster import Definitions
 
+from template_code_location.repository import defs
 from util_services.jobs import SAMPLE_BUCKET
 from util_services.resources import s3_resource
 
@@ -40,15 +42,25 @@ def test_line_two_is_what_ci_runs() -> None:
     assert (PROJECT / ".ci" / "run").read_text().rstrip().endswith("uv run pytest")
 
 
+@pytest.mark.parametrize("example", sorted((PROJECT / "examples").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_configuration_runs(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(PROJECT / "examples")
+    config = yaml.safe_load(example.read_text())
+    assert defs.resolve_job_def(example.stem).execute_in_process(run_config=config).success
+    assert list((tmp_path / "output").glob("*.csv"))
+    assert list((tmp_path / "output" / "logs").glob("simpl_run_*.json"))
+
+
 def test_the_op_and_the_job_of_ones_own_run(samples: None, s3: "S3Client") -> None:
     del samples
     ops, jobs = blocks("python")[:2]
     namespace: dict[str, Any] = {}
     exec(ops, namespace)
     exec(jobs.replace("from template_code_location.ops.ops import add_decade\n", ""), namespace)
-    defs = Definitions(
+    own = Definitions(
         jobs=[namespace["decade_job"]], resources={"s3": s3_resource.configured({"resource_name": "selfS3"})}
     )
-    assert defs.resolve_job_def("decade_job").execute_in_process().success
+    assert own.resolve_job_def("decade_job").execute_in_process().success
     written = s3.get_object(Bucket=SAMPLE_BUCKET, Key="output/decades.csv")["Body"].read().decode()
     assert written.startswith("id,Name,age,gender,disease,decade\n145B,Albert,25,M,Flu,20\n")
