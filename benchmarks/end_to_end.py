@@ -40,7 +40,7 @@ NOTES = [
 
 
 def generate(rows: int, path: Path) -> None:
-    """Write a patient register of 10 columns, about 170 bytes a row, with a fixed seed."""
+    """Write a patient register of 10 columns, about 160 bytes a row, with a fixed seed."""
     random = np.random.default_rng(1)
     first, last = (np.array(names)[random.integers(0, 10, rows)] for names in (FIRST, LAST))
     number = pl.int_range(rows, eager=True).cast(pl.String).str.zfill(9)

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from served import LOCATION, Webserver
 
-from util_services.jobs import SAMPLE_BUCKET
-from util_services.resources import connect
+from util_services.local_stack import fill_bucket
 from util_services.servers import HOST, ObjectStore, answers, free_port, running
 
 PROJECT = Path(__file__).parents[1]
@@ -61,9 +60,4 @@ def log(home: Path) -> str:
 @pytest.fixture
 def samples(store: ObjectStore) -> None:
     """Fill the sample bucket from examples/, as simpl-local does."""
-    del store
-    client = connect("selfS3").meta.client
-    if SAMPLE_BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
-        client.create_bucket(Bucket=SAMPLE_BUCKET)
-    for file in (PROJECT / "examples").iterdir():
-        client.upload_file(str(file), SAMPLE_BUCKET, f"examples/{file.name}")
+    fill_bucket(store, PROJECT / "examples")

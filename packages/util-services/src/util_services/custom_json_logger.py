@@ -83,7 +83,7 @@ class SimplJsonHandler(logging.Handler):
             if self._descriptor is None:
                 self._descriptor = self._open(_metadata(record).get("run_id"))
             os.write(self._descriptor, line.encode("utf-8", "backslashreplace"))
-            if entry["customFields"].get("event_type") in _RUN_ENDED if "customFields" in entry else False:
+            if entry.get("customFields", {}).get("event_type") in _RUN_ENDED:
                 self.close()
         except OSError as error:
             self._broken = True

@@ -269,7 +269,7 @@ def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
     if (file := _CSV_SCANS.of(frame)) is None:
         frame.sink_parquet(path, compression="lz4", statistics=False, engine="streaming")
         return
-    names = file.column_names()
+    names = frame.collect_schema().names()
     writer: pq.ParquetWriter | None = None
     try:
         for batch in file.batches(names):

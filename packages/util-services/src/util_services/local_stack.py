@@ -1,7 +1,6 @@
 """simpl-local: everything a newcomer needs to try the jobs in the Dagster UI, on loopback, gone on Ctrl-C."""
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -10,12 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 from util_services.errors import DataServiceError
 from util_services.jobs import SAMPLE_BUCKET
 from util_services.objects import upload
-from util_services.resources import connect
 from util_services.servers import (
     HOST,
     KeyServer,
@@ -66,7 +63,7 @@ def local_stack(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         store = stack.enter_context(object_store(folder / "s3", s3_port))
         keys = stack.enter_context(key_server(folder / "keys", key_port))
-        _fill_bucket(store, examples)
+        fill_bucket(store, examples)
         home = folder / "dagster"
         home.mkdir()
         (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
@@ -85,10 +82,11 @@ def local_stack(
         yield LocalStack(ui, store, keys, folder)
 
 
-def _fill_bucket(store: ObjectStore, examples: Path) -> None:
-    with mock.patch.dict(os.environ, store.environment):
-        client = connect("simpl-local").meta.client
-    client.create_bucket(Bucket=SAMPLE_BUCKET)
+def fill_bucket(store: ObjectStore, examples: Path) -> None:
+    """Put the files of a folder into the sample bucket as ``examples/…``; the bucket is made if it is missing."""
+    client = store.client()
+    if SAMPLE_BUCKET not in [bucket.get("Name") for bucket in client.list_buckets()["Buckets"]]:
+        client.create_bucket(Bucket=SAMPLE_BUCKET)
     for file in sorted(examples.rglob("*")):
         if file.is_file():
             upload(client, file, SAMPLE_BUCKET, f"examples/{file.relative_to(examples).as_posix()}", lambda _: None)

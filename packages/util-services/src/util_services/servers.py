@@ -18,8 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from util_services.errors import DataServiceError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 HOST = "127.0.0.1"
 _GRPC_OFFSET = 10_000  # SeaweedFS opens a second port that much higher
@@ -49,6 +53,24 @@ class ObjectStore:
             "S3_ACCESS_KEY": self.access_key,
             "S3_SECRET_KEY": self.secret_key,
         }
+
+    def client(self, *, attempts: int = 5, read_seconds: float = 60) -> "S3Client":
+        """Connect to it, without regard to the environment."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+            config=Config(
+                s3={"addressing_style": "path"},
+                retries={"total_max_attempts": attempts},
+                read_timeout=read_seconds,
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -227,18 +249,9 @@ def _takes_objects(store: ObjectStore) -> bool:
     """Tell whether S3 is ready: the port opens before the parts behind it are."""
     if not answers(store.endpoint):
         return False
-    import boto3
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=store.endpoint,
-        aws_access_key_id=store.access_key,
-        aws_secret_access_key=store.secret_key,
-        region_name="us-east-1",
-        config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, read_timeout=5),
-    )
+    client = store.client(attempts=1, read_seconds=5)
     try:
         client.create_bucket(Bucket="ready-probe")
         client.put_object(Bucket="ready-probe", Key="probe", Body=b"probe")
