@@ -2,7 +2,16 @@
 
 from dagster import Definitions, in_process_executor
 
-from dataframe_level_anonymisation.jobs import k_anonymity_job, k_anonymity_job_s3
+from dataframe_level_anonymisation.jobs import (
+    anonymise_job,
+    anonymise_job_s3,
+    k_anonymity_job,
+    k_anonymity_job_s3,
+    l_diversity_job,
+    l_diversity_job_s3,
+    t_closeness_job,
+    t_closeness_job_s3,
+)
 from template_code_location.jobs.jobs import data_processing_job
 from util_services.custom_json_logger import simpl_json_logger
 from util_services.resources import s3_resource
@@ -10,7 +19,17 @@ from util_services.sensors import notify_canceled, notify_failure, notify_succes
 from util_services.staging import staging_io_manager
 
 defs = Definitions(
-    jobs=[data_processing_job, k_anonymity_job, k_anonymity_job_s3],
+    jobs=[
+        data_processing_job,
+        k_anonymity_job,
+        k_anonymity_job_s3,
+        l_diversity_job,
+        l_diversity_job_s3,
+        t_closeness_job,
+        t_closeness_job_s3,
+        anonymise_job,
+        anonymise_job_s3,
+    ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={
         "s3": s3_resource.configured({"resource_name": "selfS3"}),

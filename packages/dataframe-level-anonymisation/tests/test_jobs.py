@@ -10,21 +10,48 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 GOLDEN = Path(__file__).parent / "golden"
-CONFIG = {
-    "ident": ["Name"],
+ROLES = {"ident": ["Name"], "supp_level": 0.0}
+BOTH = {
     "quasi_identifiers": ["age", "gender"],
-    "sensitive_attributes": ["disease"],
-    "k": 4,
-    "supp_level": 0.0,
     "generalisation_hierarchies": {"age": "simpl_age", "gender": "simpl_gender"},
 }
+AGE = {"quasi_identifiers": ["age"], "generalisation_hierarchies": {"age": "simpl_age"}}
+SERVICES = {
+    "k_anonymity_job": "apply_k_anonymity",
+    "l_diversity_job": "apply_l_diversity",
+    "t_closeness_job": "apply_t_closeness",
+    "anonymise_job": "apply_privacy_models",
+}
+K4 = ROLES | BOTH | {"sensitive_attributes": ["disease"], "k": 4}
+L3 = ROLES | BOTH | {"sensitive_attribute": "disease", "k": 2, "l": 3}
+T02 = ROLES | AGE | {"sensitive_attribute": "disease", "k": 2, "t": 0.2}
+GOLDEN_EXAMPLES = [
+    ("k_anonymity_job", "patients_k4.csv", K4),
+    ("l_diversity_job", "patients_k2_l3.csv", L3),
+    ("t_closeness_job", "patients_k2_t0.2_age_only.csv", T02),
+    (
+        "anonymise_job",
+        "patients_k2_l3.csv",
+        ROLES
+        | BOTH
+        | {
+            "sensitive_attributes": [],
+            "models": [
+                {"model": {"k_anonymity": {"k": 2}}},
+                {"model": {"distinct_l_diversity": {"l": 3, "sensitive_attribute": "disease"}}},
+            ],
+        },
+    ),
+]
 
 
-def run(name: str, read: dict[str, Any], write: dict[str, Any], **changed: Any) -> ExecuteInProcessResult:
-    reader, writer = (
-        ("read_csv_from_s3", "write_csv_to_s3") if name.endswith("_s3") else ("read_csv_to_df", "write_df_to_csv")
-    )
-    ops = {reader: {"config": read}, writer: {"config": write}, "apply_k_anonymity": {"config": CONFIG | changed}}
+def run(
+    name: str, read: dict[str, Any], write: dict[str, Any], service: dict[str, Any] | None = None
+) -> ExecuteInProcessResult:
+    on_s3 = name.endswith("_s3")
+    reader, writer = ("read_csv_from_s3", "write_csv_to_s3") if on_s3 else ("read_csv_to_df", "write_df_to_csv")
+    op = SERVICES[name.removesuffix("_s3")]
+    ops = {reader: {"config": read}, writer: {"config": write}, op: {"config": service or K4}}
     return defs.resolve_job_def(name).execute_in_process(run_config={"ops": ops}, raise_on_error=False)
 
 
@@ -34,21 +61,28 @@ def failure(result: ExecuteInProcessResult) -> str:
     return str(event.step_failure_data.user_failure_data.description)
 
 
-def run_locally(tmp_path: Path, **changed: Any) -> ExecuteInProcessResult:
+def run_locally(tmp_path: Path, name: str = "k_anonymity_job", **service: Any) -> ExecuteInProcessResult:
     read = {"input_path": str(GOLDEN / "patients.csv")}
-    return run("k_anonymity_job", read, {"output_path": str(tmp_path / "out.csv")}, **changed)
+    return run(name, read, {"output_path": str(tmp_path / "out.csv")}, service or K4)
 
 
-def test_the_golden_example_comes_out_byte_for_byte(tmp_path: Path) -> None:
-    assert run_locally(tmp_path).success
-    assert (tmp_path / "out.csv").read_bytes() == (GOLDEN / "patients_k4.csv").read_bytes()
+@pytest.mark.parametrize(("name", "expected", "service"), GOLDEN_EXAMPLES)
+def test_the_golden_examples_come_out_byte_for_byte(
+    tmp_path: Path, name: str, expected: str, service: dict[str, Any]
+) -> None:
+    assert run_locally(tmp_path, name, **service).success
+    assert (tmp_path / "out.csv").read_bytes() == (GOLDEN / expected).read_bytes()
 
 
-def test_the_golden_example_comes_out_byte_for_byte_on_s3(bucket: str, s3: "S3Client") -> None:
+@pytest.mark.parametrize(("name", "expected", "service"), GOLDEN_EXAMPLES)
+def test_the_golden_examples_come_out_byte_for_byte_on_s3(
+    bucket: str, s3: "S3Client", name: str, expected: str, service: dict[str, Any]
+) -> None:
     s3.upload_file(str(GOLDEN / "patients.csv"), bucket, "in/patients.csv")
-    read, write = ({"bucket_name": bucket, "file_key": key} for key in ("in/patients.csv", "out/k4.csv"))
-    assert run("k_anonymity_job_s3", read, write).success
-    assert s3.get_object(Bucket=bucket, Key="out/k4.csv")["Body"].read() == (GOLDEN / "patients_k4.csv").read_bytes()
+    read, write = ({"bucket_name": bucket, "file_key": key} for key in ("in/patients.csv", "out/result.csv"))
+    assert run(f"{name}_s3", read, write, service).success
+    written = s3.get_object(Bucket=bucket, Key="out/result.csv")["Body"].read()
+    assert written == (GOLDEN / expected).read_bytes()
 
 
 def test_the_report_is_metadata_of_the_run(tmp_path: Path) -> None:
@@ -63,17 +97,43 @@ def test_the_report_is_metadata_of_the_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "sentence"),
+    ("name", "service", "sentence"),
     [
-        ({"k": 0}, "The requirement k = 0 is not possible: give a whole number from 1."),
-        ({"k": 50}, "The requirement k-anonymity (k = 50) cannot be met: even fully generalised, 12 of 12 rows"),
-        ({"quasi_identifiers": ["aeg"]}, "The column 'aeg' in quasi_identifiers does not exist: did you mean 'age'?"),
+        ("k_anonymity_job", K4 | {"k": 0}, "The requirement k = 0 is not possible: give a whole number from 1."),
+        (
+            "k_anonymity_job",
+            K4 | {"k": 50},
+            "The requirement k-anonymity (k = 50) cannot be met: even at the highest levels, 12 of 12 rows (100.00%)",
+        ),
+        (
+            "k_anonymity_job",
+            K4 | {"quasi_identifiers": ["aeg"]},
+            "The column 'aeg' in quasi_identifiers does not exist: did you mean 'age'?",
+        ),
+        ("k_anonymity_job", K4 | {"quality": "los"}, "The quality model 'los' is unknown: did you mean 'loss'?"),
+        ("k_anonymity_job", K4 | {"recoding": "lokal"}, "The recoding 'lokal' is unknown: choose global or local."),
+        ("l_diversity_job", L3 | {"sensitive_attribute": "diseas"}, "The column 'diseas' in sensitive_attributes does"),
+        ("l_diversity_job", L3 | {"l": 2.5}, "The requirement l = 2.5 is not possible: give a whole number from 1."),
+        ("l_diversity_job", L3 | {"l": 7}, "The requirement k-anonymity (k = 2) and distinct l-diversity (l = 7) of"),
+        ("l_diversity_job", L3 | {"diversity": "recursive"}, "Recursive (c, l)-diversity needs c: give a number above"),
+        ("l_diversity_job", L3 | {"c": 2.0}, "The key c = 2 goes with diversity: recursive only: leave it out or set"),
+        ("l_diversity_job", L3 | {"diversity": "some"}, "The diversity 'some' is unknown: choose distinct, entropy or"),
+        ("t_closeness_job", T02 | {"t": 1.2}, "The requirement t = 1.2 is not possible: give a number from 0 to 1."),
+        ("t_closeness_job", T02 | {"distance": "far"}, "The distance 'far' is unknown: choose equal, ordered or hier"),
+        ("t_closeness_job", T02 | {"distance": "ordered"}, "The ordered distance needs numbers, but 3 distinct value"),
+        ("t_closeness_job", T02 | {"distance": "hierarchical"}, "The hierarchical distance of 'disease' goes with a "),
+        ("anonymise_job", GOLDEN_EXAMPLES[3][2] | {"models": []}, "The models are empty: give at least one require"),
+        (
+            "anonymise_job",
+            GOLDEN_EXAMPLES[3][2] | {"models": [{"model": {"k_map": {"k": 2}}}]},
+            "k-map needs a population table: give one as population.",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_nothing_is_written(
-    tmp_path: Path, changed: dict[str, Any], sentence: str
+    tmp_path: Path, name: str, service: dict[str, Any], sentence: str
 ) -> None:
-    assert failure(run_locally(tmp_path, **changed)).startswith(sentence)
+    assert failure(run_locally(tmp_path, name, **service)).startswith(sentence)
     assert not (tmp_path / "out.csv").exists()
 
 

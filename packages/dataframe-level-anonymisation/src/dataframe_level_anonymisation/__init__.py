@@ -14,8 +14,48 @@ Examples:
     ['[25, 30)', '[25, 30)', '[35, 40)', '[35, 40)']
 """
 
-from dataframe_level_anonymisation.anonymise import Result, anonymise
-from dataframe_level_anonymisation.privacy_models import KAnonymity, PrivacyModel
-from dataframe_level_anonymisation.quality_models import Loss, QualityModel
+from dataframe_level_anonymisation.anonymise import anonymise
+from dataframe_level_anonymisation.privacy_models import (
+    AlphaKAnonymity,
+    AverageRisk,
+    BetaLikeness,
+    DeltaDisclosurePrivacy,
+    DistinctLDiversity,
+    EntropyLDiversity,
+    KAnonymity,
+    KMap,
+    PrivacyModel,
+    RecursiveCLDiversity,
+    SampleUniqueness,
+    TCloseness,
+)
+from dataframe_level_anonymisation.quality_models import (
+    AverageClassSize,
+    Discernibility,
+    Loss,
+    NonUniformEntropy,
+    Precision,
+)
+from dataframe_level_anonymisation.result import Result
 
-__all__ = ["KAnonymity", "Loss", "PrivacyModel", "QualityModel", "Result", "anonymise"]
+__all__ = [
+    "AlphaKAnonymity",
+    "AverageClassSize",
+    "AverageRisk",
+    "BetaLikeness",
+    "DeltaDisclosurePrivacy",
+    "Discernibility",
+    "DistinctLDiversity",
+    "EntropyLDiversity",
+    "KAnonymity",
+    "KMap",
+    "Loss",
+    "NonUniformEntropy",
+    "Precision",
+    "PrivacyModel",
+    "RecursiveCLDiversity",
+    "Result",
+    "SampleUniqueness",
+    "TCloseness",
+    "anonymise",
+]

@@ -1,156 +1,157 @@
 """Public API: anonymise a frame and verify the result."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from dataframe_level_anonymisation import hierarchies as built_in
-from dataframe_level_anonymisation.classes import Classes, Counts, Histogram, histogram
-from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
-from dataframe_level_anonymisation.privacy_models import PrivacyModel
-from dataframe_level_anonymisation.quality_models import Loss, QualityModel
-from dataframe_level_anonymisation.search import Solution, Task, search
+from dataframe_level_anonymisation.classes import Histogram, histogram
+from dataframe_level_anonymisation.evaluation import Task, limit_of
+from dataframe_level_anonymisation.hierarchies import BUILT_IN, Hierarchy, Spec, parse
+from dataframe_level_anonymisation.privacy_models import PrivacyModel, title
+from dataframe_level_anonymisation.quality_models import QUALITY_MODELS, Loss, QualityModel
+from dataframe_level_anonymisation.recoding import Recoded, recode
+from dataframe_level_anonymisation.release import generalised, released
+from dataframe_level_anonymisation.result import ColumnOutcome, Pass, Result, SensitiveDistribution
+from dataframe_level_anonymisation.roles import check_roles
+from dataframe_level_anonymisation.search import infeasible
+from dataframe_level_anonymisation.verification import verify
 from util_services.errors import DataServiceError, nearest
 
-_PRIME = 576460752303423433  # below 2**59: sums of a few dozen residues fit into 64 bits
+SUPPRESSED = "*"
+_EXAMPLES = 3
 
 
-@dataclass(frozen=True)
-class Result:
-    """An anonymised frame and what is known of it.
-
-    Attributes:
-        frame: The anonymised frame, of the type that was given; lazy frames stay lazy.
-        rows: Rows of the input.
-        rows_suppressed: Rows left out.
-        levels: Level chosen for each quasi-identifier, and of how many: ``{column: (level, highest)}``.
-        loss: Mean loss over the quasi-identifier cells of the input, from 0 to 1.
-        achieved: Parameters reached, recomputed from the output, such as ``{"k": 4}``; empty if no row is left.
-        classes_before: Sizes of the equivalence classes of the input, ascending.
-        classes_after: Sizes of the equivalence classes of the output, ascending.
-        optimal: Whether no other node has less loss; always true for the exact search.
-        nodes: Nodes of the generalisation lattice.
-        nodes_checked: Nodes whose classes were computed.
-        seconds: Duration by phase: ``histogram``, ``search``, ``verify``.
-    """
-
-    frame: Any
-    rows: int
-    rows_suppressed: int
-    levels: dict[str, tuple[int, int]]
-    loss: float
-    achieved: dict[str, Any]
-    classes_before: np.ndarray[Any, np.dtype[np.int64]]
-    classes_after: np.ndarray[Any, np.dtype[np.int64]]
-    optimal: bool
-    nodes: int
-    nodes_checked: int
-    seconds: dict[str, float]
-
-
-def anonymise(
+def anonymise(  # noqa: PLR0913 - the parameters of a release
     frame: Any,
     *,
     quasi_identifiers: Sequence[str],
-    hierarchies: Mapping[str, str],
+    hierarchies: Mapping[str, str | Mapping[str, Any] | Spec],
     models: Sequence[PrivacyModel],
     identifiers: Sequence[str] = (),
     sensitive_attributes: Sequence[str] = (),
     suppression_limit: float = 0.0,
-    quality: QualityModel | None = None,
+    quality: str | QualityModel = "loss",
+    recoding: str = "global",
+    search_budget_seconds: float = 60.0,
+    population: Any = None,
 ) -> Result:
     """Generalise a frame so that it meets every privacy model with the least loss, and prove it.
 
-    Quasi-identifiers are recoded globally (full domain), identifiers become ``*``, rows that cannot meet the models
-    within the limit are left out, and all else stays as it was, row order included. The models are verified on the
-    output, independently of the search.
+    Quasi-identifiers are recoded, identifiers become ``*``, rows that cannot meet the models within the limit are left
+    out, and all else stays as it was, row order included. The models are verified on the output, independently of the
+    search. Only histograms are collected; a lazy frame stays lazy.
 
     Args:
         frame: pandas, Polars (eager or lazy) or PyArrow table.
         quasi_identifiers: At least one column name.
-        hierarchies: Name of a built-in hierarchy for each quasi-identifier.
-        models: At least one requirement.
+        hierarchies: For each quasi-identifier a name, a specification (see :func:`hierarchies.parse`) or a parsed one.
+        models: At least one requirement; all must be met at once.
         identifiers: Columns that identify a person directly.
-        sensitive_attributes: Columns to protect; they stay as they are.
+        sensitive_attributes: Columns to protect; they stay as they are. Those of the models need not be repeated.
         suppression_limit: Largest share of rows that may be left out, in per cent, 0 to 100.
-        quality: What to minimise; default :class:`Loss`.
+        quality: What to minimise: a name of ``QUALITY_MODELS`` or a quality model.
+        recoding: ``global`` generalises all rows alike; ``local`` searches again for the rows left out, and never loses
+            more.
+        search_budget_seconds: How long a lattice of more than 20 million nodes is searched; smaller ones are always
+            searched to the end. Above 0.
+        population: A table with the same quasi-identifiers that the frame is a sample of, for k-map and for the
+            journalist's risk.
 
     Raises:
-        DataServiceError: If a column or hierarchy is unknown, roles overlap, a parameter is out of range, the
+        DataServiceError: If a column, hierarchy or name is unknown, roles overlap, a parameter is out of range, the
             requirement cannot be met, or the output fails the verification.
     """
     started = time.perf_counter()
     data = nw.from_native(frame)
     lazy = data.lazy()
-    _check_roles(lazy.collect_schema().names(), identifiers, quasi_identifiers, sensitive_attributes)
-    if not 0 <= suppression_limit <= 100:  # noqa: PLR2004 - per cent
-        raise DataServiceError(f"The supp_level {suppression_limit:g} is not a percentage: give 0 to 100.")
-    _check_hierarchies(quasi_identifiers, hierarchies)
-    tuples = histogram(lazy, quasi_identifiers)
+    own = [model.attribute for model in models if model.attribute is not None]
+    sensitive = list(dict.fromkeys([*sensitive_attributes, *own]))
+    roles = {"ident": identifiers, "quasi_identifiers": quasi_identifiers, "sensitive_attributes": sensitive}
+    check_roles(lazy.collect_schema().names(), roles)
+    measure = _checked(models, suppression_limit, quality, recoding, search_budget_seconds)
+    specs = _specs(quasi_identifiers, hierarchies)
+    people = None if population is None else nw.from_native(population).lazy()
+    tuples = histogram(lazy, quasi_identifiers, list(dict.fromkeys(own)), people)
     counted = time.perf_counter()
-    built = [
-        built_in.build(column, hierarchies[column], values)
-        for column, values in zip(tuples.columns, tuples.values, strict=True)
-    ]
-    solution = search(Task(tuples, built, models, quality or Loss(), suppression_limit))
+    built = [specs[column].build(values) for column, values in zip(tuples.columns, tuples.values, strict=True)]
+    tests = [test for model in models for test in model.tests(tuples)]
+    task = Task(tuples, built, tests, measure, limit_of(tuples.rows, suppression_limit))
+    recoded = recode(task, recoding, search_budget_seconds)
+    if recoded is None:
+        raise DataServiceError(_infeasible(task, models, suppression_limit))
     searched = time.perf_counter()
-    output = _apply(lazy, tuples, built, solution).with_columns(
-        nw.lit(SUPPRESSED).alias(column) for column in identifiers
-    )
-    achieved, after = _verify(output, tuples, solution, models, suppression_limit)
+    output = released(lazy, tuples, built, recoded).with_columns(nw.lit(SUPPRESSED).alias(name) for name in identifiers)
+    populations = [] if people is None else [generalised(people, tuples, built, step.levels) for step in recoded.steps]
+    verified = verify(output, tuples, models, populations, task.limit)
     native = output if isinstance(data, nw.LazyFrame) else output.collect(backend=data.implementation)
+    losses = _losses(tuples, built, recoded)
+    order = np.argsort(tuples.counts[tuples.counts > 0], kind="stable")
     return Result(
         frame=native.to_native(),
         rows=tuples.rows,
-        rows_suppressed=int(solution.classes.sizes[~solution.kept].sum()),
-        levels={
-            column: (level, hierarchy.levels - 1)
-            for column, level, hierarchy in zip(tuples.columns, solution.levels, built, strict=True)
-        },
-        loss=solution.loss,
-        achieved=achieved,
-        classes_before=np.sort(tuples.counts),
-        classes_after=np.sort(after.sizes),
-        optimal=True,
-        nodes=solution.nodes,
-        nodes_checked=solution.nodes_checked,
+        rows_suppressed=tuples.rows - verified.rows,
+        requirements=tuple(_requirement(model) for model in models),
+        columns=_columns(tuples, built, recoded, losses),
+        passes=_passes(tuples, recoded),
+        loss=sum(losses) / len(losses),
+        quality=(measure.name, recoded.cost),
+        achieved=verified.achieved,
+        achieved_by_attribute=verified.by_attribute,
+        classes_before=tuples.counts[tuples.counts > 0][order],
+        classes_after=verified.sizes,
+        population_before=None if tuples.population is None else tuples.population[tuples.counts > 0][order],
+        population_after=verified.population,
+        sensitive=tuple(_distribution(name, lazy, output) for name in sensitive),
+        suppression_limit=suppression_limit,
+        recoding=recoding,
+        optimal=all(step.solution.optimal for step in recoded.steps),
+        lower_bound=recoded.steps[0].solution.lower_bound if len(recoded.steps) == 1 else recoded.cost,
+        nodes=recoded.steps[0].solution.nodes,
+        nodes_checked=recoded.nodes_checked,
         seconds={
             "histogram": counted - started,
             "search": searched - counted,
-            "verify": time.perf_counter() - searched,
+            "apply": time.perf_counter() - searched,
         },
     )
 
 
-def _check_roles(
-    columns: Sequence[str], identifiers: Sequence[str], quasi_identifiers: Sequence[str], sensitive: Sequence[str]
-) -> None:
-    if not quasi_identifiers:
-        raise DataServiceError("The quasi_identifiers are empty: name at least one column.")
-    roles = {"ident": identifiers, "quasi_identifiers": quasi_identifiers, "sensitive_attributes": sensitive}
-    role_of: dict[str, str] = {}
-    for role, names in roles.items():
-        for name in names:
-            if name not in columns:
-                raise DataServiceError(f"The column {name!r} in {role} does not exist: {nearest(name, columns)}")
-            if name in role_of:
-                raise DataServiceError(
-                    f"The column {name!r} is named in {role_of[name]} and again in {role}: give it one role."
-                )
-            role_of[name] = role
+def _checked(
+    models: Sequence[PrivacyModel],
+    suppression_limit: float,
+    quality: str | QualityModel,
+    recoding: str,
+    search_budget_seconds: float,
+) -> QualityModel:
+    """Check the parameters that need no data; give the quality model."""
+    if not models:
+        raise DataServiceError("The models are empty: give at least one requirement.")
+    if not 0 <= suppression_limit <= 100:  # noqa: PLR2004 - per cent
+        raise DataServiceError(f"The supp_level {suppression_limit:g} is not a percentage: give 0 to 100.")
+    if recoding not in {"global", "local"}:
+        raise DataServiceError(f"The recoding {recoding!r} is unknown: choose global or local.")
+    if not search_budget_seconds > 0:
+        raise DataServiceError(
+            f"The search_budget_seconds {search_budget_seconds:g} are not above 0: give at least a second."
+        )
+    if isinstance(quality, str):
+        if quality not in QUALITY_MODELS:
+            raise DataServiceError(f"The quality model {quality!r} is unknown: {nearest(quality, QUALITY_MODELS)}")
+        return QUALITY_MODELS[quality]
+    return quality
 
 
-def _check_hierarchies(quasi_identifiers: Sequence[str], hierarchies: Mapping[str, str]) -> None:
+def _specs(
+    quasi_identifiers: Sequence[str], hierarchies: Mapping[str, str | Mapping[str, Any] | Spec]
+) -> dict[str, Spec]:
     for column in quasi_identifiers:
         if column not in hierarchies:
             raise DataServiceError(
                 f"The quasi-identifier {column!r} has no hierarchy: name one in generalisation_hierarchies, such as "
-                f"{' or '.join(map(repr, built_in.BUILT_IN))}."
+                f"{' or '.join(map(repr, BUILT_IN))}."
             )
     for column in hierarchies:
         if column not in quasi_identifiers:
@@ -158,83 +159,95 @@ def _check_hierarchies(quasi_identifiers: Sequence[str], hierarchies: Mapping[st
                 f"The generalisation_hierarchies name the column {column!r}, which is no quasi-identifier: "
                 f"{nearest(column, quasi_identifiers)}"
             )
+    return {column: spec if isinstance(spec, Spec) else parse(column, spec) for column, spec in hierarchies.items()}
 
 
-def _apply(
-    frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: list[Hierarchy], solution: Solution
-) -> nw.LazyFrame[Any]:
-    """Replace values by their groups' labels; leave out the classes that are not kept. All of it stays lazy."""
-    if not solution.kept.all():
-        frame = _without(frame, tuples, solution)
-    generalised = [
-        _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
-        for column, values, hierarchy, level in zip(
-            tuples.columns, tuples.values, hierarchies, solution.levels, strict=True
-        )
-        if level and values
-    ]
-    return frame.with_columns(*generalised) if generalised else frame
-
-
-def _mapped(column: str, values: Sequence[Any], new: Sequence[Any], dtype: nw.dtypes.DType, default: Any) -> nw.Expr:
-    """Map every value of a column; a missing one by hand, since not every engine takes it as a key.
-
-    The default is met by missing values only, and tells engines without typed nulls which type to use meanwhile.
-    """
-    mapping = dict(zip(values, new, strict=True))
-    missing = mapping.pop(None, None)
-    is_missing = nw.col(column).is_null()
-    if not mapping:
-        return nw.when(is_missing).then(nw.lit(missing, dtype)).alias(column)
-    mapped = nw.col(column).replace_strict(list(mapping), list(mapping.values()), default=default, return_dtype=dtype)
+def _infeasible(task: Task, models: Sequence[PrivacyModel], suppression_limit: float) -> str:
+    """Tell how close the data come."""
+    reached, suppressed = infeasible(task)
+    wanted = " and ".join(title(model) for model in models)
+    best = ", ".join(f"{name} = {value:.4g}" for name, value in reached.items()) or "none"
+    rows = task.data.rows
     return (
-        mapped if missing is None else nw.when(is_missing).then(nw.lit(missing, dtype)).otherwise(mapped).alias(column)
+        f"The requirement {wanted} cannot be met: even at the highest levels, {suppressed:,} of {rows:,} rows "
+        f"({suppressed / max(rows, 1):.2%}) would have to be left out where supp_level allows {suppression_limit:g} %; "
+        f"the best reachable within it, each by itself, is {best}: lower the requirement, raise supp_level or give "
+        "more rows."
     )
 
 
-def _without(frame: nw.LazyFrame[Any], tuples: Histogram, solution: Solution) -> nw.LazyFrame[Any]:
-    """Leave out the rows of suppressed tuples, in place, since joins do not keep the order of rows on every engine.
-
-    Each value gets a random residue, a tuple the sum of its values' residues. All tuples are known, so that the sums
-    are checked to be distinct (and drawn again if they are not): the test by sum is exact, not probable.
-    """
-    suppressed = ~solution.kept[solution.classes.members]
-    residues, keys = _distinct_keys(tuples)
-    key = nw.lit(0, nw.Int64())
-    for column, values, of_values in zip(tuples.columns, tuples.values, residues, strict=True):
-        key = (key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)) % _PRIME
-    return frame.filter(~key.is_in(keys[suppressed].tolist()))
+def _requirement(model: PrivacyModel) -> dict[str, Any]:
+    protected = {} if model.attribute is None else {"sensitive_attribute": model.attribute}
+    return {"name": model.name, **model.parameters, **protected}
 
 
-def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:
-    """Draw a residue for each value, for each column an array (values,), and add them up: array (tuples,)."""
-    random = np.random.default_rng(0)
-    while True:
-        residues = [random.integers(0, _PRIME, len(values)) for values in tuples.values]
-        keys = np.zeros(len(tuples.counts), dtype=np.int64)
-        for position, of_values in enumerate(residues):
-            keys = (keys + of_values[tuples.codes[:, position]]) % _PRIME
-        if len(np.unique(keys)) == len(keys):
-            return residues, keys
+def _losses(tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recoded) -> list[float]:
+    """Mean generalised loss of each column's cells, suppressed ones 1."""
+    losses = []
+    for column, hierarchy in enumerate(hierarchies):
+        costs = Loss().cell_costs(hierarchy, tuples.value_counts(column))
+        total = float(recoded.suppressed)
+        for step in recoded.steps:
+            own = step.tuples
+            total += float(costs[step.levels[column]][tuples.codes[own, column]] @ tuples.counts[own])
+        losses.append(total / max(tuples.rows, 1))
+    return losses
 
 
-def _verify(
-    output: nw.LazyFrame[Any],
-    tuples: Histogram,
-    solution: Solution,
-    models: Sequence[PrivacyModel],
-    suppression_limit: float,
-) -> tuple[dict[str, Any], Classes]:
-    """Recompute classes, guarantees and suppression from the output alone."""
-    released = histogram(output, tuples.columns)
-    classes = Classes(np.arange(len(released.counts)), released.counts)
-    suppressed = tuples.rows - released.rows
-    within_limit = suppressed <= math.floor(tuples.rows * suppression_limit / 100 + 1e-9)
-    if not (all(model.holds(classes).all() for model in models) and within_limit):
-        raise DataServiceError(
-            "The output does not meet the requirement although the search found that it would, so nothing is written: "
-            "please report this as a defect."
+def _columns(
+    tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recoded, losses: Sequence[float]
+) -> tuple[ColumnOutcome, ...]:
+    first = recoded.steps[0]
+    outcomes = []
+    for column, (name, hierarchy) in enumerate(zip(tuples.columns, hierarchies, strict=True)):
+        level = first.levels[column]
+        own = first.tuples
+        counts = np.bincount(
+            tuples.codes[own, column], weights=tuples.counts[own], minlength=len(tuples.values[column])
         )
-    if released.rows != int(solution.classes.sizes[solution.kept].sum()):
-        raise DataServiceError("The output has lost rows, so nothing is written: please report this as a defect.")
-    return {name: value for model in models for name, value in model.achieved(classes).items()}, classes
+        examples = _examples(tuples.values[column], hierarchy, level, counts)
+        outcomes.append(ColumnOutcome(name, level, hierarchy.levels - 1, losses[column], examples))
+    return tuple(outcomes)
+
+
+def _examples(
+    values: Sequence[Any], hierarchy: Hierarchy, level: int, counts: np.ndarray[Any, Any]
+) -> tuple[tuple[str, int], ...]:
+    """Labels of the most frequent groups that are released, unless they are values themselves."""
+    if not level:
+        return ()
+    rows: dict[str, float] = {}
+    covered: dict[str, int] = {}
+    for label, count in zip(hierarchy.labels[level - 1], counts.tolist(), strict=True):
+        if label is not None:
+            rows[label] = rows.get(label, 0) + count
+            covered[label] = covered.get(label, 0) + 1
+    own = {str(value) for value in values}
+    shown = [label for label in sorted(rows, key=lambda label: -rows[label]) if rows[label] and label not in own]
+    return tuple((label, covered[label]) for label in shown[:_EXAMPLES])
+
+
+def _passes(tuples: Histogram, recoded: Recoded) -> tuple[Pass, ...]:
+    return tuple(
+        Pass(
+            levels=dict(zip(tuples.columns, step.levels, strict=True)),
+            rows=int(step.sizes.sum()),
+            optimal=step.solution.optimal,
+            nodes=step.solution.nodes,
+            nodes_checked=step.solution.nodes_checked,
+        )
+        for step in recoded.steps
+    )
+
+
+def _distribution(name: str, before: nw.LazyFrame[Any], after: nw.LazyFrame[Any]) -> SensitiveDistribution:
+    """Count each value of a sensitive attribute in the input and in the release."""
+    counts = [histogram(frame, [name]) for frame in (before, after)]
+    released_rows = dict(zip(counts[1].values[0], counts[1].value_counts(0).tolist(), strict=True))
+    values = counts[0].values[0]
+    return SensitiveDistribution(
+        name=name,
+        values=tuple(None if value is None else str(value) for value in values),
+        before=counts[0].value_counts(0),
+        after=np.array([released_rows.get(value, 0) for value in values], dtype=np.int64),
+    )

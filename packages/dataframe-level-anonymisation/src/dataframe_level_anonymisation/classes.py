@@ -1,7 +1,8 @@
-"""Histogram of quasi-identifier tuples and the equivalence classes that generalisation makes of them."""
+"""Histogram of a frame's tuples, and the equivalence classes that generalisation makes of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -10,45 +11,255 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from util_services.errors import DataServiceError
+
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
-_DENSE_FACTOR = 8  # count into an array while it has at most so many slots a tuple; sort beyond
+_DENSE_FACTOR = 8  # number groups through an array while it has at most so many slots a tuple; sort beyond
+
+
+@dataclass(frozen=True)
+class Entries:
+    """How often each value of a sensitive attribute occurs with each owner (a tuple or a class); zeros are left out.
+
+    Attributes:
+        owners: Array (entries,), ascending.
+        values: Array (entries,): code of the value, ascending within an owner.
+        counts: Array (entries,): rows.
+    """
+
+    owners: Counts
+    values: Counts
+    counts: Counts
+
+    def totals(self, weights: npt.NDArray[Any], owners: int) -> npt.NDArray[np.float64]:
+        """Sum a figure of the entries by owner: array (owners,)."""
+        totals: npt.NDArray[np.float64] = np.bincount(self.owners, weights=weights, minlength=owners).astype(np.float64)
+        return totals
+
+    def largest(self, figures: npt.NDArray[np.float64], owners: int) -> npt.NDArray[np.float64]:
+        """Give the largest figure of each owner's entries, 0 for an owner without any: array (owners,)."""
+        result = np.zeros(owners)
+        if len(figures):
+            starts = np.flatnonzero(np.diff(self.owners, prepend=-1))
+            result[self.owners[starts]] = np.maximum.reduceat(figures, starts)
+        return result
+
+    def merged(self, owner: Counts, owners: int, values: int, value: npt.NDArray[np.int64] | None = None) -> "Entries":
+        """Give owners, and optionally values, new numbers and add up what falls together.
+
+        Args:
+            owner: Array (old owners,): new number of each owner.
+            owners: How many new owners there are.
+            values: How many values there are afterwards.
+            value: Array (old values,): new number of each value.
+        """
+        codes = self.values if value is None else value[self.values]
+        numbers, first = number_groups(owner[self.owners] * values + codes, owners * values)
+        counts = _sums(numbers, self.counts, len(first))
+        return Entries(owner[self.owners[first]], codes[first], counts)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A sensitive attribute of a frame.
+
+    Attributes:
+        values: Its distinct values in ascending order, a missing one (``None``) last.
+        entries: How often each occurs with each tuple.
+    """
+
+    values: list[Any]
+    entries: Entries
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Rows of each value: array (values,)."""
+        return _sums(self.entries.values, self.entries.counts, len(self.values))
 
 
 @dataclass(frozen=True)
 class Histogram:
-    """The distinct tuples of a frame's quasi-identifiers and how often each occurs.
+    """The distinct tuples of a frame's quasi-identifiers, how often each occurs, and with which sensitive values.
 
     Attributes:
         columns: Names of the quasi-identifiers.
         values: For each column its distinct values in ascending order, a missing value (``None``) last.
         codes: Array (tuples, columns): which value each tuple has in each column.
-        counts: Array (tuples,): rows of each tuple.
+        counts: Array (tuples,): rows of each tuple; 0 for one that occurs in the population only.
+        sensitive: The sensitive attributes by name.
+        population: Array (tuples,): rows of each tuple in the population table, if one was given.
     """
 
     columns: tuple[str, ...]
     values: tuple[list[Any], ...]
     codes: Codes
     counts: Counts
+    sensitive: Mapping[str, Attribute] = field(default_factory=dict)
+    population: Counts | None = None
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Number of rows of the frame."""
         return int(self.counts.sum())
 
     def value_counts(self, column: int) -> Counts:
         """Rows of each value of a column: array (values,)."""
-        size = len(self.values[column])
-        return np.bincount(self.codes[:, column], weights=self.counts, minlength=size).astype(np.int64)
+        return _sums(self.codes[:, column], self.counts, len(self.values[column]))
+
+    @cached_property
+    def classes(self) -> "Classes":
+        """The tuples as equivalence classes: nothing is generalised."""
+        tuples = np.arange(len(self.counts))
+        entries = {name: attribute.entries for name, attribute in self.sensitive.items()}
+        return Classes(tuples, self.counts, self.population, entries)
+
+    def restricted(self, tuples: Mask) -> tuple["Histogram", Counts]:
+        """Give the histogram of the rows of some tuples; the population stays whole.
+
+        Args:
+            tuples: Array (tuples,): which of them.
+
+        Returns:
+            The histogram, and an array with the position here of each tuple there.
+        """
+        counts = np.where(tuples, self.counts, 0)
+        stay = tuples if self.population is None else tuples | (self.population > 0)
+        numbers = np.cumsum(stay) - 1
+        sensitive = {}
+        for name, attribute in self.sensitive.items():
+            entries = attribute.entries
+            own = tuples[entries.owners]
+            left = Entries(numbers[entries.owners[own]], entries.values[own], entries.counts[own])
+            sensitive[name] = Attribute(attribute.values, left)
+        population = None if self.population is None else self.population[stay]
+        rest = Histogram(self.columns, self.values, self.codes[stay], counts[stay], sensitive, population)
+        return rest, np.flatnonzero(stay)
 
 
-def histogram(frame: nw.LazyFrame[Any], columns: Sequence[str]) -> Histogram:
-    """Aggregate a frame into the histogram of some columns: one pass, and only distinct tuples reach memory.
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Equivalence classes at one node of the lattice, in lexicographic order of their codes.
+
+    Attributes:
+        first: Array (classes,): one tuple of each class.
+        sizes: Array (classes,): rows of each class; 0 for one that occurs in the population only.
+        population: Array (classes,): rows of each class in the population table, if one was given.
+    """
+
+    first: Counts
+    sizes: Counts
+    population: Counts | None = None
+    _entries: dict[str, Entries] = field(default_factory=dict, repr=False)
+    _finer: "Classes | None" = field(default=None, repr=False)
+    _numbers: Counts | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @cached_property
+    def members(self) -> Counts:
+        """Class of each tuple: array (tuples,)."""
+        if self._finer is None or self._numbers is None:
+            return self.first
+        return self._numbers[self._finer.members]
+
+    def entries(self, attribute: str) -> Entries:
+        """How often each value of a sensitive attribute occurs in each class."""
+        if attribute not in self._entries and self._finer is not None and self._numbers is not None:
+            finer = self._finer.entries(attribute)
+            domain = int(finer.values.max(initial=0)) + 1
+            self._entries[attribute] = finer.merged(self._numbers, len(self), domain)
+        return self._entries[attribute]
+
+    def merged(self, codes: Sequence[npt.NDArray[np.integer[Any]]], domains: Sequence[int]) -> "Classes":
+        """Roll up: merge the classes that agree in all codes.
+
+        Args:
+            codes: For each column an array (classes,) of group numbers from 0. Classes that agree here must agree
+                there, so that the result equals the one computed from the tuples.
+            domains: For each column how many groups it has.
+        """
+        numbers, first = number_groups(*_keys(codes, domains, len(self)))
+        count = len(first)
+        population = None if self.population is None else _sums(numbers, self.population, count)
+        sizes = _sums(numbers, self.sizes, count)
+        return Classes(self.first[first], sizes, population, {}, self, numbers)
+
+
+def _keys(
+    codes: Iterable[npt.NDArray[np.integer[Any]]], domains: Iterable[int], size: int
+) -> tuple[npt.NDArray[np.int64], int]:
+    """Number the combinations of codes in lexicographic order, not without gaps: the numbers and their domain."""
+    keys, domain = np.zeros(size, dtype=np.int64), 1
+    for column, groups in zip(codes, domains, strict=True):
+        if domain > np.iinfo(np.int64).max // max(groups, 1):
+            keys, first = number_groups(keys, domain)
+            domain = len(first)
+        keys *= groups
+        keys += column
+        domain *= groups
+    return keys, domain
+
+
+def number_groups(keys: npt.NDArray[np.int64], domain: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Number the distinct keys in ascending order without gaps.
+
+    Args:
+        keys: Array (n,) of numbers from 0.
+        domain: All keys are below it.
+
+    Returns:
+        Array (n,) with the number of each key, and array (distinct,) with the position of one occurrence of each.
+
+    Examples:
+        >>> number_groups(np.array([7, 3, 7]), 8)[0]
+        array([1, 0, 1])
+    """
+    size = len(keys)
+    if domain <= _DENSE_FACTOR * size:
+        used = np.zeros(domain, dtype=np.bool_)
+        used[keys] = True
+        numbers = (np.cumsum(used) - 1)[keys]
+        first = np.empty(int(used.sum()), dtype=np.int64)
+        first[numbers] = np.arange(size)
+        return numbers, first
+    bits = max(size - 1, 1).bit_length()
+    if domain <= np.iinfo(np.int64).max >> bits:  # sorting plain numbers is several times faster than argsort
+        packed = np.sort((keys << bits) | np.arange(size))
+        order, ordered = packed & ((1 << bits) - 1), packed >> bits
+    else:
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+    starts = np.ones(size, dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=starts[1:])
+    numbers = np.empty(size, dtype=np.int64)
+    numbers[order] = np.cumsum(starts) - 1
+    return numbers, order[starts]
+
+
+def _sums(numbers: npt.NDArray[np.integer[Any]], counts: Counts, size: int) -> Counts:
+    return np.bincount(numbers, weights=counts, minlength=size).astype(np.int64)  # exact below 2**53 rows
+
+
+def histogram(
+    frame: nw.LazyFrame[Any],
+    columns: Sequence[str],
+    sensitive: Sequence[str] = (),
+    population: nw.LazyFrame[Any] | None = None,
+) -> Histogram:
+    """Aggregate a frame into a histogram: one pass, and only distinct tuples reach memory.
 
     Args:
         frame: The data.
-        columns: At least one column name.
+        columns: The quasi-identifiers, at least one.
+        sensitive: The sensitive attributes.
+        population: A table with the same quasi-identifiers that the data are a sample of.
+
+    Raises:
+        DataServiceError: If the population lacks a column or holds another type in it.
 
     Examples:
         >>> import polars as pl
@@ -56,15 +267,57 @@ def histogram(frame: nw.LazyFrame[Any], columns: Sequence[str]) -> Histogram:
         >>> histogram(frame, ["age"]).counts
         array([2, 1])
     """
+    tuples, rows = _counted(frame, [*columns, *sensitive])
+    keys = [tuples[name] for name in columns]
+    people: Counts | None = None
+    if population is not None:
+        others, counts = _counted(_like(frame, population, columns), columns)
+        keys = [
+            pa.chunked_array([*key.chunks, *others[name].cast(key.type).chunks], key.type)
+            for key, name in zip(keys, columns, strict=True)
+        ]
+        people = np.concatenate([np.zeros_like(rows), counts])
+    encoded = [_encode(key) for key in keys]
+    codes = [code for code, _ in encoded]
+    numbers, first = number_groups(*_keys(codes, [len(values) for _, values in encoded], len(codes[0])))
+    own = numbers[: len(rows)]
+    attributes = {}
+    for name in sensitive:
+        of_rows, values = _encode(tuples[name])
+        entries = Entries(np.arange(len(rows)), of_rows, rows).merged(own, len(first), len(values))
+        attributes[name] = Attribute(values, entries)
+    return Histogram(
+        columns=tuple(columns),
+        values=tuple(values for _, values in encoded),
+        codes=np.column_stack([code[first] for code in codes]).astype(np.int32, copy=False),
+        counts=_sums(own, rows, len(first)),
+        sensitive=attributes,
+        population=None if people is None else _sums(numbers, people, len(first)),
+    )
+
+
+def _counted(frame: nw.LazyFrame[Any], columns: Sequence[str]) -> tuple[pa.Table, Counts]:
     count = "count"
     while count in columns:
         count += "_"
     tuples: pa.Table = frame.group_by(*columns).agg(nw.len().alias(count)).collect(backend="pyarrow").to_native()
-    encoded = [_encode(tuples[column]) for column in columns]
-    codes = np.column_stack([codes for codes, _ in encoded]).astype(np.int32, copy=False)
-    counts = tuples[count].to_numpy().astype(np.int64)
-    order = np.lexsort(codes.T[::-1])  # engines return groups in any order
-    return Histogram(tuple(columns), tuple(values for _, values in encoded), codes[order], counts[order])
+    return tuples, tuples[count].to_numpy().astype(np.int64)
+
+
+def _like(frame: nw.LazyFrame[Any], population: nw.LazyFrame[Any], columns: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Check that the population has the columns, with the same types."""
+    own, theirs = frame.collect_schema(), population.collect_schema()
+    for name in columns:
+        if name not in theirs:
+            raise DataServiceError(
+                f"The population table lacks the quasi-identifier {name!r}: give a table with all of them."
+            )
+        if theirs[name] != own[name]:
+            raise DataServiceError(
+                f"The column {name!r} is {theirs[name]} in the population table and {own[name]} in the data: "
+                "read both the same way."
+            )
+    return population
 
 
 def _encode(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[Any]]:
@@ -75,47 +328,3 @@ def _encode(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[Any]]:
     ranks = pc.fill_null(pc.index_in(column, value_set=present), len(present))
     values = present.to_pylist() + ([None] if distinct.null_count else [])
     return ranks.to_numpy().astype(np.int64), values
-
-
-@dataclass(frozen=True)
-class Classes:
-    """Equivalence classes at one node of the lattice.
-
-    Attributes:
-        members: Array (tuples,): the class of each tuple.
-        sizes: Array (classes,): rows of each class.
-    """
-
-    members: npt.NDArray[np.int64]
-    sizes: Counts
-
-
-def group(codes: Sequence[npt.NDArray[np.integer[Any]]], domains: Sequence[int], counts: Counts) -> Classes:
-    """Group tuples that agree in all columns.
-
-    Args:
-        codes: For each column an array (tuples,) of group numbers from 0.
-        domains: For each column how many groups it has.
-        counts: Array (tuples,): rows of each tuple.
-
-    Returns:
-        The classes, numbered in lexicographic order of their codes.
-    """
-    tuples = len(counts)
-    keys, domain = np.zeros(tuples, dtype=np.int64), 1
-    for column, size in zip(codes, domains, strict=True):
-        if domain > np.iinfo(np.int64).max // max(size, 1):
-            keys, domain = _dense(keys)
-        keys, domain = keys * size + column, domain * size
-    if domain <= _DENSE_FACTOR * tuples:
-        sizes = np.bincount(keys, weights=counts, minlength=domain).astype(np.int64)
-        used = sizes > 0
-        numbers = np.cumsum(used) - 1
-        return Classes(numbers[keys], sizes[used])
-    members, classes = _dense(keys)
-    return Classes(members, np.bincount(members, weights=counts, minlength=classes).astype(np.int64))
-
-
-def _dense(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
-    distinct, members = np.unique(keys, return_inverse=True)
-    return members.astype(np.int64), len(distinct)

@@ -5,7 +5,7 @@ Adding a hierarchy: write a function that gives the labels of every level above 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,14 @@ class Hierarchy:
     labels: tuple[Labels, ...]
     groups: tuple[npt.NDArray[np.int64], ...]
     sizes: tuple[int, ...]
+    lowest: int = 0
+    weight: float = 1.0
+    _highest: int | None = None
+
+    @property
+    def highest(self) -> int:
+        """Highest level that may be chosen."""
+        return self.levels - 1 if self._highest is None else self._highest
 
     @property
     def levels(self) -> int:
@@ -122,3 +130,30 @@ def gender(_column: str, values: Sequence[Any]) -> list[Labels]:
 
 
 BUILT_IN: dict[str, Callable[[str, Sequence[Any]], list[Labels]]] = {"simpl_age": age, "simpl_gender": gender}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a column's hierarchy is built from.
+
+    Attributes:
+        column: Column name, for messages.
+        name: Name of a built-in hierarchy, or a mapping from values to their labels.
+    """
+
+    column: str
+    name: str | Mapping[str, Any]
+
+    def build(self, values: Sequence[Any]) -> Hierarchy:
+        """Build the hierarchy over the distinct values of the column."""
+        if isinstance(self.name, str):
+            return build(self.column, self.name, values)
+        table = self.name["mapping"]
+        return Hierarchy.from_labels(
+            self.column, len(values), [[table[str(value)][0] for value in values], _suppressed(values)]
+        )
+
+
+def parse(column: str, spec: str | Mapping[str, Any]) -> Spec:
+    """Read a specification."""
+    return Spec(column, spec)

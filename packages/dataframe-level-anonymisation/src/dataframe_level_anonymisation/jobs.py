@@ -1,21 +1,70 @@
 """Anonymisation jobs, each on local files and on S3 objects."""
 
-from dataframe_level_anonymisation.ops import apply_k_anonymity
-from util_services.jobs import table_jobs
+from typing import Any
 
-k_anonymity_job, k_anonymity_job_s3 = table_jobs(
+from dagster import OpDefinition
+
+from dataframe_level_anonymisation.ops import (
     apply_k_anonymity,
-    name="k_anonymity_job",
-    description="Makes a table k-anonymous with the least loss of information, and proves it.",
-    business_operation="ANONYMISATION",
-    sample_input="examples/patients.csv",
-    sample_output="output/patients_k4.csv",
-    config={
-        "ident": ["Name"],
-        "quasi_identifiers": ["age", "gender"],
+    apply_l_diversity,
+    apply_privacy_models,
+    apply_t_closeness,
+)
+from util_services.jobs import TableJobs, table_jobs
+
+_ROLES = {"ident": ["Name"], "quasi_identifiers": ["age", "gender"]}
+_MEASURE = {
+    "supp_level": 0.0,
+    "generalisation_hierarchies": {"age": "simpl_age", "gender": "simpl_gender"},
+}
+
+
+def _jobs(service: OpDefinition, name: str, description: str, sample_output: str, config: dict[str, Any]) -> TableJobs:
+    return table_jobs(
+        service,
+        name=name,
+        description=description,
+        business_operation="ANONYMISATION",
+        sample_input="examples/patients.csv",
+        sample_output=f"output/{sample_output}",
+        config=_ROLES | config | _MEASURE,
+    )
+
+
+k_anonymity_job, k_anonymity_job_s3 = _jobs(
+    apply_k_anonymity,
+    "k_anonymity_job",
+    "Makes a table k-anonymous with the least loss of information, and proves it.",
+    "patients_k4.csv",
+    {"sensitive_attributes": ["disease"], "k": 4},
+)
+
+l_diversity_job, l_diversity_job_s3 = _jobs(
+    apply_l_diversity,
+    "l_diversity_job",
+    "Makes a table k-anonymous and l-diverse with the least loss of information, and proves it.",
+    "patients_k2_l3.csv",
+    {"sensitive_attribute": "disease", "k": 2, "l": 3},
+)
+
+t_closeness_job, t_closeness_job_s3 = _jobs(
+    apply_t_closeness,
+    "t_closeness_job",
+    "Makes a table k-anonymous and t-close with the least loss of information, and proves it.",
+    "patients_k2_t03.csv",
+    {"sensitive_attribute": "disease", "k": 2, "t": 0.3},
+)
+
+anonymise_job, anonymise_job_s3 = _jobs(
+    apply_privacy_models,
+    "anonymise_job",
+    "Makes a table meet several privacy models at once with the least loss of information, and proves it.",
+    "patients_anonymised.csv",
+    {
         "sensitive_attributes": ["disease"],
-        "k": 4,
-        "supp_level": 0.0,
-        "generalisation_hierarchies": {"age": "simpl_age", "gender": "simpl_gender"},
+        "models": [
+            {"model": {"k_anonymity": {"k": 2}}},
+            {"model": {"distinct_l_diversity": {"l": 2, "sensitive_attribute": "disease"}}},
+        ],
     },
 )

@@ -1,6 +1,15 @@
-"""Quality models: what generalisation costs, per column and level."""
+"""Quality models: what generalisation and suppression cost, from 0 (nothing lost) to 1 (nothing left).
 
-from typing import Protocol
+There are two kinds. The cost of some is a mean over cells, which is additive over the columns and so gives a lower
+bound for every node of the lattice at once. The cost of the others depends on the sizes of the classes; without
+suppression it never falls as data are generalised, which bounds every node above one that was computed. With either, a
+suppressed cell or row costs 1.
+
+Adding a model: write a class with ``name`` and ``cell_costs``, or with ``name`` and ``class_cost``.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +20,45 @@ from dataframe_level_anonymisation.hierarchies import Hierarchy
 Costs = npt.NDArray[np.float64]
 
 
-class QualityModel(Protocol):
-    """What the search asks of a quality model whose cost is a mean over cells; a suppressed cell costs 1."""
+@runtime_checkable
+class CellQuality(Protocol):
+    """A quality model whose cost is a mean over the quasi-identifier cells of the input."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The field's name of the measure."""
 
     def cell_costs(self, hierarchy: Hierarchy, counts: Counts) -> list[Costs]:
-        """Cost of a cell, from 0 (kept) to 1 (lost): for each level an array (values,)."""
+        """Cost of a cell: for each level an array (values,). It never falls from one level to the next.
+
+        Args:
+            hierarchy: The column's hierarchy.
+            counts: Array (values,): rows of each value in the input.
+        """
+
+
+@runtime_checkable
+class ClassQuality(Protocol):
+    """A quality model whose cost depends on the sizes of the equivalence classes.
+
+    Without suppression it never falls as classes merge, and suppressing a class never costs less than keeping it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The field's name of the measure."""
+
+    def class_cost(self, sizes: Counts, suppressed: int, rows: int) -> float:
+        """Cost of a release.
+
+        Args:
+            sizes: Array (classes,): rows of each class that is kept.
+            suppressed: Rows left out.
+            rows: Rows of the whole input, at least 1.
+        """
+
+
+QualityModel = CellQuality | ClassQuality
 
 
 class Loss:
@@ -34,19 +75,110 @@ class Loss:
 
     def cell_costs(self, hierarchy: Hierarchy, counts: Counts) -> list[Costs]:
         """Cost of a cell: for each level an array (values,)."""
-        others = max(len(counts) - 1, 1)
+        present = counts > 0  # a population table may bring values that the data do not have
+        others = max(int(present.sum()) - 1, 1)
         return [
-            (np.bincount(groups, minlength=size)[groups] - 1) / others
+            np.maximum(np.bincount(groups, weights=present, minlength=size)[groups] - 1, 0) / others
             for groups, size in zip(hierarchy.groups, hierarchy.sizes, strict=True)
         ]
 
 
-def level_costs(model: QualityModel, data: Histogram, hierarchies: list[Hierarchy]) -> list[Costs]:
-    """Mean cost of each column's cells at each level, without suppression: for each column an array (levels,)."""
-    costs = []
-    for column, hierarchy in enumerate(hierarchies):
-        counts = data.value_counts(column)
-        of_cells = model.cell_costs(hierarchy, counts)
-        rows = max(data.rows, 1)
-        costs.append(np.array([float(cells @ counts) / rows for cells in of_cells]))
-    return costs
+class Precision:
+    """Precision loss: the level of a cell as a share of the height of its hierarchy.
+
+    References:
+        L. Sweeney, Achieving k-Anonymity Privacy Protection Using Generalization and Suppression, IJUFKS 10(5), 2002,
+        section 4 (its Prec is 1 minus this).
+    """
+
+    name = "precision loss"
+
+    def cell_costs(self, hierarchy: Hierarchy, counts: Counts) -> list[Costs]:
+        """Cost of a cell: for each level an array (values,)."""
+        height = max(hierarchy.levels - 1, 1)
+        return [np.full(len(counts), level / height) for level in range(hierarchy.levels)]
+
+
+class NonUniformEntropy:
+    """Non-uniform entropy: the information that a cell loses, as a share of what its column holds.
+
+    A cell with a value of ``n`` rows in a group of ``g`` rows loses ``log(g / n)``. The sum over a column is divided by
+    its largest, that of the fully generalised column, so that this costs 1 on average; a rare value loses more.
+
+    References:
+        A. Gionis and T. Tassa, k-Anonymization with Minimal Loss of Information, IEEE TKDE 21(2), 2009, section 3.
+    """
+
+    name = "non-uniform entropy"
+
+    def cell_costs(self, hierarchy: Hierarchy, counts: Counts) -> list[Costs]:
+        """Cost of a cell: for each level an array (values,)."""
+        weights = np.maximum(counts, 1)
+        rows = max(int(counts.sum()), 1)
+        whole = float(counts @ np.log(rows / weights)) / rows
+        if whole <= 0:
+            return [np.zeros(len(counts)) for _ in range(hierarchy.levels)]
+        return [
+            np.log(np.maximum(np.bincount(groups, weights=counts, minlength=size)[groups], 1) / weights) / whole
+            for groups, size in zip(hierarchy.groups, hierarchy.sizes, strict=True)
+        ]
+
+
+class Discernibility:
+    """Discernibility: the share of the table that a row cannot be told from; the whole table for a suppressed row.
+
+    References:
+        R. J. Bayardo and R. Agrawal, Data Privacy through Optimal k-Anonymization, ICDE 2005, section 3.1, divided by
+        the square of the number of rows.
+    """
+
+    name = "discernibility"
+
+    def class_cost(self, sizes: Counts, suppressed: int, rows: int) -> float:
+        """Cost of a release."""
+        return (float(sizes @ sizes) + suppressed * rows) / rows**2
+
+
+class AverageClassSize:
+    """Average size of the classes as a share of the table for the rows kept; 1 for a suppressed row.
+
+    References:
+        K. LeFevre, D. DeWitt and R. Ramakrishnan, Mondrian Multidimensional k-Anonymity, ICDE 2006, section 2.3
+        (C_AVG, here divided by the number of rows and not by k, and extended to suppression).
+    """
+
+    name = "average class size"
+
+    def class_cost(self, sizes: Counts, suppressed: int, rows: int) -> float:
+        """Cost of a release."""
+        kept = int(sizes.sum())
+        average = kept / len(sizes) if len(sizes) else 0.0
+        return (kept * average / rows + suppressed) / rows
+
+
+QUALITY_MODELS: dict[str, QualityModel] = {
+    "loss": Loss(),
+    "non_uniform_entropy": NonUniformEntropy(),
+    "discernibility": Discernibility(),
+    "average_class_size": AverageClassSize(),
+    "precision": Precision(),
+}
+
+
+def weighted_costs(
+    model: CellQuality, reference: Histogram, hierarchies: Sequence[Hierarchy], *, weights: bool = True
+) -> list[list[Costs]]:
+    """Cost of a row by its cells: for each column and level an array (values,); a suppressed row costs 1.
+
+    Args:
+        model: The quality model.
+        reference: The whole input.
+        hierarchies: One for each of its columns.
+        weights: Whether the columns have the weights of their hierarchies or all the same.
+    """
+    own = [hierarchy.weight if weights else 1.0 for hierarchy in hierarchies]
+    total = sum(own)
+    return [
+        [costs * (weight / total) for costs in model.cell_costs(hierarchy, reference.value_counts(column))]
+        for column, (hierarchy, weight) in enumerate(zip(hierarchies, own, strict=True))
+    ]

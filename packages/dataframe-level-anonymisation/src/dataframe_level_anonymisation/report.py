@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dataframe_level_anonymisation.anonymise import Result
+from dataframe_level_anonymisation.result import Result
 from util_services.preview import markdown_cell
 
 
@@ -19,7 +19,7 @@ def metrics(result: Result) -> dict[str, Any]:
     return {
         "rows": result.rows,
         "rows_suppressed": result.rows_suppressed,
-        "levels": {column: level for column, (level, _) in result.levels.items()},
+        "levels": result.levels,
         "achieved": result.achieved,
         "loss": result.loss,
         "optimal": result.optimal,
@@ -68,9 +68,7 @@ def markdown(result: Result, requirements: Sequence[str]) -> str:
         "| quasi-identifier | level chosen | of |",
         "|---|---:|---:|",
     ]
-    lines += [
-        f"| {markdown_cell(column)} | {level} | {highest} |" for column, (level, highest) in result.levels.items()
-    ]
+    lines += [f"| {markdown_cell(each.name)} | {each.level} | {each.highest} |" for each in result.columns]
     return "\n".join(lines)
 
 

@@ -1,224 +1,310 @@
 """Exact search over the full-domain generalisation lattice.
 
-A node is one level for each quasi-identifier. The mean cost of generalised cells is additive over the columns and never
-exceeds the loss with suppression (a suppressed cell costs 1), so it is a lower bound for every node at once. Size-based
-models are monotone: a node that needs too much suppression proves the same for every node below it. Nodes are dropped
-when their bound cannot beat the best node found, or when a node above them failed; when none is left, it is proven.
+A node is one level for each quasi-identifier; a finer one has no level higher. Every node has a lower bound of its
+loss, for costs of cells as one broadcast array. Nodes are dropped when their bound cannot beat the best node found, or
+when a coarser node was found that proves them infeasible; when none is left, the best one is proven.
 
 References:
     K. LeFevre, D. DeWitt, R. Ramakrishnan, Incognito: Efficient Full-Domain K-Anonymity, SIGMOD 2005 (monotonicity);
-    F. Kohlmayer et al., Flash: Efficient, Stable and Optimal K-Anonymity, PASSAT 2012.
+    F. Kohlmayer et al., Flash: Efficient, Stable and Optimal K-Anonymity, PASSAT 2012 (roll-up, traversal).
 """
 
 import functools
+import heapq
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dataframe_level_anonymisation.classes import Classes, Histogram, group
-from dataframe_level_anonymisation.hierarchies import Hierarchy
-from dataframe_level_anonymisation.privacy_models import PrivacyModel
-from dataframe_level_anonymisation.quality_models import QualityModel, level_costs
+from dataframe_level_anonymisation.classes import Classes, Mask
+from dataframe_level_anonymisation.evaluation import DIGITS, Base, Checked, Evaluator, Node, Task
 from util_services.errors import DataServiceError
 
-Node = tuple[int, ...]
-Rank = tuple[float, int, int]
+Rank = tuple[float, int, Node]
 
 MAX_NODES = 20_000_000
-_DIGITS = 12  # losses that agree so far are equal, and the less generalised node wins
 _CHUNK = 4096
+_BASES = 4  # bases hold at most so many times the number of tuples
+_REFRESH = 32
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The node with the least loss that meets every model within the suppression limit.
+    """The best node found.
 
     Attributes:
         levels: Level of each quasi-identifier.
-        loss: Mean cost over all quasi-identifier cells, suppressed ones counted as 1.
+        loss: Value of the quality model.
         classes: Equivalence classes at this node, before suppression.
         kept: Array (classes,): which of them stay.
         nodes: Nodes of the lattice.
         nodes_checked: Nodes whose classes were computed.
+        lower_bound: No node has less loss than this; equal to ``loss`` if the optimum is proven.
     """
 
     levels: Node
     loss: float
     classes: Classes
-    kept: npt.NDArray[np.bool_]
+    kept: Mask
     nodes: int
     nodes_checked: int
+    lower_bound: float
+
+    @property
+    def optimal(self) -> bool:
+        """Whether it is proven that no node has less loss."""
+        return self.lower_bound >= self.loss
 
 
-@dataclass(frozen=True)
-class Task:
-    """What is searched for.
-
-    Attributes:
-        data: Histogram of the quasi-identifiers.
-        hierarchies: One for each column of the histogram.
-        models: Requirements, all to be met by every class that is kept.
-        quality: What to minimise.
-        suppression_limit: Largest share of rows that may be left out, in per cent, 0 to 100.
-    """
-
-    data: Histogram
-    hierarchies: list[Hierarchy]
-    models: Sequence[PrivacyModel]
-    quality: QualityModel
-    suppression_limit: float
-
-
-def search(task: Task) -> Solution:
-    """Find the optimum and prove it.
+def search(task: Task, budget_seconds: float = 60.0) -> Solution | None:
+    """Find the node with the least loss that meets the requirements, and prove it.
 
     Among nodes of equal loss the one with the least sum of levels wins, then the lexicographically first, so that the
     result is the same everywhere.
 
-    Raises:
-        DataServiceError: If no node meets the requirements, or the lattice has more than 20 million nodes.
+    Args:
+        task: What is searched for.
+        budget_seconds: How long a lattice of more than 20 million nodes is searched; smaller ones are always searched
+            to the end.
+
+    Returns:
+        The solution, or ``None`` if no node meets the requirements.
     """
-    lattice = _Lattice(task)
+    evaluator = Evaluator(task)
+    ranges = [range(hierarchy.lowest, hierarchy.highest + 1) for hierarchy in task.hierarchies]
+    nodes = math.prod(map(len, ranges))
+    if nodes > MAX_NODES:
+        deadline = time.monotonic() + budget_seconds
+        ranges = _possible_levels(evaluator, ranges)
+        if math.prod(map(len, ranges)) > MAX_NODES:
+            return _best_first(evaluator, ranges, nodes, deadline)
+    lattice = _Lattice(evaluator, ranges)
     lattice.walk_down()
     for node in lattice.remaining():
-        lattice.consider(node)
-    best, found = lattice.best
-    return Solution(best, found.loss, found.classes, found.kept, lattice.size, lattice.checks)
+        lattice.consider(node, lattice.base(node))
+    if lattice.best is None:
+        return None
+    return _solution(evaluator, lattice.best, nodes, lattice.best.loss)
 
 
-@dataclass(frozen=True)
-class _Checked:
-    feasible: bool
-    loss: float
-    classes: Classes
-    kept: npt.NDArray[np.bool_]
+def _solution(evaluator: Evaluator, best: Checked, nodes: int, lower_bound: float) -> Solution:
+    return Solution(best.node, best.loss, best.classes, best.kept, nodes, evaluator.checks, lower_bound)
+
+
+def _rank(node: Node, loss: float) -> Rank:
+    return loss, sum(node), node
+
+
+def infeasible(task: Task) -> tuple[dict[str, float], int]:
+    """Tell how close the data come at the highest levels.
+
+    Returns:
+        The best figure of each parameter within the limit, and how many rows would have to be left out.
+    """
+    return Evaluator(task).reached(tuple(hierarchy.highest for hierarchy in task.hierarchies))
 
 
 class _Lattice:
     """Every node's bound and level sum as flat arrays, and which nodes may still beat the best one found."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._shape = tuple(hierarchy.levels for hierarchy in task.hierarchies)
-        self.size = math.prod(self._shape)
-        if self.size > MAX_NODES:
-            raise DataServiceError(
-                f"The quasi-identifiers span {self.size:,} combinations of levels where at most {MAX_NODES:,} can be "
-                "searched: give fewer quasi-identifiers or hierarchies with fewer levels."
-            )
-        self._limit = int(Fraction(str(task.suppression_limit)) * task.data.rows // 100)
-        self._cell_costs = [
-            task.quality.cell_costs(hierarchy, task.data.value_counts(column))
-            for column, hierarchy in enumerate(task.hierarchies)
-        ]
-        self._level_costs = level_costs(task.quality, task.data, task.hierarchies)
-        self._bound = np.round(_outer_sum(self._level_costs).ravel() / len(self._shape), _DIGITS)
-        self._level_sum = _outer_sum([np.arange(levels, dtype=np.int16) for levels in self._shape]).ravel()
-        self._monotone = all(model.monotone for model in task.models)
-        self._alive = np.ones(self.size, dtype=np.bool_)
-        self.checks = 0
-        top = tuple(levels - 1 for levels in self._shape)
-        checked = self._check(top)
-        if not checked.feasible:
-            raise DataServiceError(_infeasible(task, checked))
-        self._accept(top, checked)
-        self._alive[self._position(top)] = False
+    def __init__(self, evaluator: Evaluator, ranges: Sequence[range]) -> None:
+        self._evaluator = evaluator
+        self._lowest = tuple(levels.start for levels in ranges)
+        self._shape = tuple(len(levels) for levels in ranges)
+        size = math.prod(self._shape)
+        parts = evaluator.level_costs
+        self._by_cells = parts is not None
+        self._generalisation = (
+            _outer_sum([costs[levels.start : levels.stop] for costs, levels in zip(parts, ranges, strict=True)])
+            if parts is not None
+            else np.zeros(self._shape)
+        )
+        np.round(self._generalisation, DIGITS, out=self._generalisation)
+        # The bounds stay equal to the generalisation's cost unless suppression or a cost of classes raises them.
+        self._bound = self._generalisation.copy() if evaluator.task.limit and self._by_cells else self._generalisation
+        self._level_sum = _outer_sum([np.arange(levels.start, levels.stop, dtype=np.int16) for levels in ranges])
+        self._alive = np.ones(self._shape, dtype=np.bool_)
+        self._bases: dict[tuple[int, int], Base] = {}
+        self._uses = 0
+        values = [len(codes) for codes in evaluator.task.data.values]
+        self._pivots = sorted(range(len(values)), key=lambda column: -values[column])[:2]
+        self._size = size
+        self.best: Checked | None = None
 
     def walk_down(self) -> None:
         """Go from the top to a node none of whose children is feasible, the cheapest feasible child first."""
-        node: Node | None = self.best[0]
+        top = tuple(low + levels - 1 for low, levels in zip(self._lowest, self._shape, strict=True))
+        node: Node | None = top if self.consider(top, self._evaluator.root) else None
         while node is not None:
-            children = [_lowered(node, column) for column, level in enumerate(node) if level]
-            children.sort(key=lambda child: self._rank(child, self._bound[self._position(child)]))
-            node = next((child for child in children if self._is_alive(child) and self.consider(child)), None)
+            children = [_lowered(node, column) for column, low in enumerate(self._lowest) if node[column] > low]
+            children.sort(key=lambda child: _rank(child, float(self._bound[self._index(child)])))
+            node = next(
+                (
+                    child
+                    for child in children
+                    if self._alive[self._index(child)] and self.consider(child, self._evaluator.root)
+                ),
+                None,
+            )
 
     def remaining(self) -> Iterator[Node]:
-        """Give the nodes that may still beat the best one, most general first; the set shrinks as they are tried."""
-        from_top = np.argsort(-self._level_sum, kind="stable")
-        for start in range(0, self.size, _CHUNK):
-            chunk = from_top[start : start + _CHUNK]
-            while (alive := chunk[self._alive[chunk]]).size:
-                yield tuple(int(level) for level in np.unravel_index(alive[0], self._shape))
+        """Give the nodes that may still beat the best one; the set shrinks as they are tried.
 
-    def consider(self, node: Node) -> bool:
-        """Check a node; drop every node that is settled by the outcome. Tells whether it is feasible."""
-        checked = self._check(node)
-        self._alive[self._position(node)] = False
-        if checked.feasible:
-            if self._rank(node, checked.loss) < self._rank(self.best[0], self.best[1].loss):
-                self._accept(node, checked)
-        elif self._monotone:
-            self._alive.reshape(self._shape)[tuple(slice(level + 1) for level in node)] = False
+        Costs of cells go from the most general node down: most are infeasible and settle all below them. Costs of
+        classes take the middle of what is left, since a feasible node settles those above it, too.
+        """
+        from_top = np.argsort(-self._level_sum.ravel(), kind="stable")
+        if not self._by_cells:
+            while (open_ := from_top[self._open(from_top)]).size:
+                yield self._node(open_[len(open_) // 2])
+            return
+        for start in range(0, self._size, _CHUNK):
+            chunk = from_top[start : start + _CHUNK]
+            while (chunk := chunk[self._open(chunk)]).size:
+                yield self._node(chunk[0])
+
+    def _open(self, positions: npt.NDArray[np.int64]) -> Mask:
+        """Which nodes are neither settled nor bound to lose against the best one."""
+        alive: Mask = self._alive.ravel()[positions]
+        if self.best is None:
+            return alive
+        loss, level_sum, node = _rank(self.best.node, self.best.loss)
+        bounds, sums = self._bound.ravel()[positions], self._level_sum.ravel()[positions]
+        position = np.ravel_multi_index(self._index(node), self._shape)
+        shorter = (sums < level_sum) | ((sums == level_sum) & (positions < position))
+        still: Mask = alive & ((bounds < loss) | ((bounds == loss) & shorter))
+        return still
+
+    def base(self, node: Node) -> Base:
+        """Give classes to compute a node from: those of the finest levels left where the two largest columns agree."""
+        key = (node[self._pivots[0]], node[self._pivots[-1]])
+        known = self._bases.get(key)
+        self._uses += 1
+        if known is not None and self._uses % _REFRESH:
+            return known
+        finest = self._finest_alive(node)
+        if known is not None and known.node == finest:
+            return known
+        self._bases.pop(key, None)
+        base = self._evaluator.base(finest)
+        room = _BASES * len(self._evaluator.root.classes)
+        while self._bases and sum(len(each.classes) for each in self._bases.values()) + len(base.classes) > room:
+            self._bases.pop(next(iter(self._bases)))
+        self._bases[key] = base
+        return base
+
+    def _finest_alive(self, node: Node) -> Node:
+        """Lowest level of each column among the nodes left that have this node's levels in the largest columns."""
+        index: list[Any] = [slice(None)] * len(node)
+        for column in self._pivots:
+            index[column] = slice(node[column] - self._lowest[column], node[column] - self._lowest[column] + 1)
+        left = self._alive[tuple(index)]
+        finest = list(node)
+        for column, low in enumerate(self._lowest):
+            if column not in self._pivots:
+                others = tuple(axis for axis in range(len(node)) if axis != column)
+                finest[column] = min(low + int(np.argmax(left.any(axis=others))), node[column])
+        return tuple(finest)
+
+    def consider(self, node: Node, base: Base) -> bool:
+        """Check a node; settle every node that the outcome decides. Tells whether it is feasible."""
+        checked = self._evaluator.check(node, base)
+        index = self._index(node)
+        below = tuple(slice(level + 1) for level in index)
+        self._alive[index] = False
+        if checked.hopeless:
+            self._alive[below] = False
+        elif checked.doomed_cost > 0:
+            raised = np.round(self._generalisation[below] + checked.doomed_cost, DIGITS)
+            # One digit less, since the sum is rounded once more than the loss it bounds.
+            np.maximum(self._bound[below], raised - 10.0**-DIGITS, out=self._bound[below])
+        if not self._by_cells:
+            above = tuple(slice(level, None) for level in index)
+            np.maximum(self._bound[above], self._evaluator.floor(checked), out=self._bound[above])
+        if checked.feasible and (
+            self.best is None or _rank(node, checked.loss) < _rank(self.best.node, self.best.loss)
+        ):
+            self.best = checked
         return checked.feasible
 
-    def _accept(self, node: Node, checked: _Checked) -> None:
-        self.best = (node, checked)
-        loss, level_sum, position = self._rank(node, checked.loss)
-        as_short = (self._level_sum < level_sum) | ((self._level_sum == level_sum) & (np.arange(self.size) < position))
-        self._alive &= (self._bound < loss) | ((self._bound == loss) & as_short)
+    def _index(self, node: Node) -> Node:
+        return tuple(level - low for level, low in zip(node, self._lowest, strict=True))
 
-    def _check(self, node: Node) -> _Checked:
-        """Compute the classes at a node, which of them must go, and the loss."""
-        self.checks += 1
-        data = self._task.data
-        hierarchies = self._task.hierarchies
-        codes = [
-            hierarchy.groups[level][data.codes[:, column]]
-            for column, (hierarchy, level) in enumerate(zip(hierarchies, node, strict=True))
-        ]
-        domains = [hierarchy.sizes[level] for hierarchy, level in zip(hierarchies, node, strict=True)]
-        classes = group(codes, domains, data.counts)
-        kept = np.ones(len(classes.sizes), dtype=np.bool_)
-        for model in self._task.models:
-            kept &= model.holds(classes)
-        suppressed = int(classes.sizes[~kept].sum())
-        loss = sum(float(costs[level]) for costs, level in zip(self._level_costs, node, strict=True)) / len(node)
-        if 0 < suppressed <= self._limit:
-            loss += self._cost_of_suppression(node, ~kept[classes.members])
-        return _Checked(suppressed <= self._limit, round(loss, _DIGITS), classes, kept)
-
-    def _cost_of_suppression(self, node: Node, suppressed: npt.NDArray[np.bool_]) -> float:
-        """Mean extra cost of suppressing tuples that would otherwise be generalised."""
-        data, columns = self._task.data, len(node)
-        codes = data.codes[suppressed]
-        costs = sum(
-            (self._cell_costs[column][level][codes[:, column]] for column, level in enumerate(node)),
-            start=np.zeros(len(codes)),
-        )
-        return float((columns - costs) @ data.counts[suppressed]) / (columns * data.rows)
-
-    def _rank(self, node: Node, loss: float) -> Rank:
-        return loss, sum(node), self._position(node)
-
-    def _position(self, node: Node) -> int:
-        return int(np.ravel_multi_index(node, self._shape))
-
-    def _is_alive(self, node: Node) -> bool:
-        return bool(self._alive[self._position(node)])
+    def _node(self, position: np.int64) -> Node:
+        index = np.unravel_index(position, self._shape)
+        return tuple(int(level) + low for level, low in zip(index, self._lowest, strict=True))
 
 
 def _outer_sum(parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     """Add arrays (n_1,), (n_2,), … to one array (n_1, n_2, …) by broadcasting."""
-    return functools.reduce(np.add, np.ix_(*parts))
+    return np.ascontiguousarray(functools.reduce(np.add, np.ix_(*parts)))
 
 
 def _lowered(node: Node, column: int) -> Node:
     return (*node[:column], node[column] - 1, *node[column + 1 :])
 
 
-def _infeasible(task: Task, top: _Checked) -> str:
-    """Tell how close the data comes: what the fully generalised table reaches."""
-    wanted = " and ".join(model.name for model in task.models)
-    reached = {name: value for model in task.models for name, value in model.achieved(top.classes).items()}
-    best = ", ".join(f"{name} = {value}" for name, value in reached.items())
-    suppressed = int(top.classes.sizes[~top.kept].sum())
-    return (
-        f"The requirement {wanted} cannot be met: even fully generalised, {suppressed:,} of {task.data.rows:,} rows "
-        f"would have to be left out where supp_level allows {task.suppression_limit:g} %; the best reachable is "
-        f"{best}, so lower the requirement or give more rows."
+def _possible_levels(evaluator: Evaluator, ranges: Sequence[range]) -> list[range]:
+    """Leave out the levels that are hopeless although all other columns are fully generalised."""
+    top = tuple(levels[-1] for levels in ranges)
+    possible = []
+    for column, levels in enumerate(ranges):
+        lowest = levels[-1]
+        while lowest > levels[0]:
+            node = (*top[:column], lowest - 1, *top[column + 1 :])
+            if evaluator.check(node, evaluator.root).hopeless:
+                break
+            lowest -= 1
+        possible.append(range(lowest, levels.stop))
+    return possible
+
+
+def _best_first(evaluator: Evaluator, ranges: Sequence[range], nodes: int, deadline: float) -> Solution | None:
+    """Search a lattice that is too large to list, from the top and the cheapest node first, until the deadline.
+
+    Only parts of the lattice whose coarser nodes are not hopeless are entered, so that the search is complete if it
+    ends by itself.
+    """
+    bottom = tuple(levels[0] for levels in ranges)
+    top = tuple(levels[-1] for levels in ranges)
+    parts = evaluator.level_costs
+    lower_bound = (
+        round(sum(float(costs[level]) for costs, level in zip(parts, bottom, strict=True)), DIGITS)
+        if parts is not None
+        else evaluator.floor(evaluator.check(bottom, evaluator.root))
     )
+    best: Checked | None = None
+    seen, hopeless = {top}, np.zeros((0, len(top)), dtype=np.int64)
+    frontier: list[tuple[float, Node]] = [(0.0, top)]
+    while frontier and time.monotonic() < deadline:
+        _, node = heapq.heappop(frontier)
+        if (hopeless >= np.array(node)).all(axis=1).any():
+            continue
+        checked = evaluator.check(node, evaluator.root)
+        if checked.hopeless:
+            hopeless = np.vstack([hopeless, node])
+            continue
+        if checked.feasible and (best is None or _rank(node, checked.loss) < _rank(best.node, best.loss)):
+            best = checked
+        for column, low in enumerate(bottom):
+            child = _lowered(node, column)
+            if child[column] >= low and child not in seen:
+                seen.add(child)
+                cost = (
+                    sum(float(costs[level]) for costs, level in zip(parts, child, strict=True))
+                    if parts is not None
+                    else float(sum(child))
+                )
+                heapq.heappush(frontier, (cost, child))
+    if best is None:
+        if not frontier:
+            return None
+        raise DataServiceError(
+            f"Of {nodes:,} combinations of levels {evaluator.checks:,} were tried within search_budget_seconds, and "
+            "none meets the requirement: give more seconds, fewer quasi-identifiers or a higher supp_level."
+        )
+    return _solution(evaluator, best, nodes, best.loss if not frontier else min(lower_bound, best.loss))

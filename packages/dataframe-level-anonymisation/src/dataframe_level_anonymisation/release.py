@@ -1,0 +1,110 @@
+"""Applying the levels found to a lazy frame: generalise, and leave out what is not kept."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from dataframe_level_anonymisation.classes import Counts, Histogram
+from dataframe_level_anonymisation.evaluation import Node
+from dataframe_level_anonymisation.hierarchies import Hierarchy
+from dataframe_level_anonymisation.recoding import Recoded
+
+_PRIME = 576460752303423433  # below 2**59: sums of a few dozen residues fit into 64 bits
+
+
+def released(
+    frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recoded
+) -> nw.LazyFrame[Any]:
+    """Generalise a frame; row order and other columns stay. All of it is lazy."""
+    keeps_all = not recoded.suppressed
+    if len(recoded.steps) == 1 and keeps_all:
+        return generalised(frame, tuples, hierarchies, recoded.steps[0].levels)
+    key, keys = _key(tuples)
+    if len(recoded.steps) == 1:
+        frame = frame.filter(~key.is_in(keys[~recoded.steps[0].tuples].tolist()))
+        return generalised(frame, tuples, hierarchies, recoded.steps[0].levels)
+    number = "step"
+    while number in frame.collect_schema().names():
+        number += "_"
+    # The step of each row, the last one by exclusion; rows without any go first.
+    if not keeps_all:
+        kept = np.logical_or.reduce([step.tuples for step in recoded.steps])
+        frame = frame.filter(~key.is_in(keys[~kept & (tuples.counts > 0)].tolist()))
+    step_of = nw.lit(len(recoded.steps) - 1)
+    for position in reversed(range(len(recoded.steps) - 1)):
+        own = keys[recoded.steps[position].tuples].tolist()
+        step_of = nw.when(key.is_in(own)).then(nw.lit(position)).otherwise(step_of)
+    frame = frame.with_columns(step_of.alias(number))
+    changed = []
+    for column, (name, hierarchy) in enumerate(zip(tuples.columns, hierarchies, strict=True)):
+        levels = [step.levels[column] for step in recoded.steps]
+        if not any(levels):
+            continue
+        expression = _label(name, tuples.values[column], hierarchy, levels[-1])
+        for position in reversed(range(len(levels) - 1)):
+            own_label = _label(name, tuples.values[column], hierarchy, levels[position])
+            expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
+        changed.append(expression.alias(name))
+    return frame.with_columns(*changed).drop(number) if changed else frame.drop(number)
+
+
+def generalised(
+    frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node
+) -> nw.LazyFrame[Any]:
+    """Replace values by their groups' labels at one node, as :func:`released` does for a single step."""
+    changed = [
+        _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
+        for column, values, hierarchy, level in zip(tuples.columns, tuples.values, hierarchies, levels, strict=True)
+        if level and values
+    ]
+    return frame.with_columns(*changed) if changed else frame
+
+
+def _label(column: str, values: Sequence[Any], hierarchy: Hierarchy, level: int) -> nw.Expr:
+    if not level:
+        return nw.col(column).cast(nw.String())
+    return _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
+
+
+def _mapped(column: str, values: Sequence[Any], new: Sequence[Any], dtype: nw.dtypes.DType, default: Any) -> nw.Expr:
+    """Map every value of a column; a missing one by hand, since not every engine takes it as a key.
+
+    The default is met by missing values only, and tells engines without typed nulls which type to use meanwhile.
+    """
+    mapping = dict(zip(values, new, strict=True))
+    missing = mapping.pop(None, None)
+    is_missing = nw.col(column).is_null()
+    if not mapping:
+        return nw.when(is_missing).then(nw.lit(missing, dtype)).alias(column)
+    mapped = nw.col(column).replace_strict(list(mapping), list(mapping.values()), default=default, return_dtype=dtype)
+    return (
+        mapped if missing is None else nw.when(is_missing).then(nw.lit(missing, dtype)).otherwise(mapped).alias(column)
+    )
+
+
+def _key(tuples: Histogram) -> tuple[nw.Expr, Counts]:
+    """Give a number to each tuple, as an expression on rows and as an array (tuples,).
+
+    Rows are recognised in place, since joins do not keep the order of rows on every engine. Each value gets a random
+    residue, a tuple the sum of its values' residues. All tuples are known, so that the sums are checked to be distinct
+    (and drawn again if they are not): a test by sum is exact, not probable.
+    """
+    residues, keys = _distinct_keys(tuples)
+    key = nw.lit(0, nw.Int64())
+    for column, values, of_values in zip(tuples.columns, tuples.values, residues, strict=True):
+        key = (key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)) % _PRIME
+    return key, keys
+
+
+def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:
+    """Draw a residue for each value, for each column an array (values,), and add them up: array (tuples,)."""
+    random = np.random.default_rng(0)
+    while True:
+        residues = [random.integers(0, _PRIME, len(values)) for values in tuples.values]
+        keys = np.zeros(len(tuples.counts), dtype=np.int64)
+        for position, of_values in enumerate(residues):
+            keys = (keys + of_values[tuples.codes[:, position]]) % _PRIME
+        if len(np.unique(keys)) == len(keys):
+            return residues, keys
