@@ -1,0 +1,44 @@
+"""Side inputs of a job, such as a hierarchy or a population table: a local path or ``s3://bucket/key``."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from util_services.access import input_file
+from util_services.errors import DataServiceError
+from util_services.objects import download
+from util_services.resources import connect
+from util_services.staging import run_folder
+
+CONNECTION = "selfS3"
+_SCHEME = "s3://"
+
+
+@contextmanager
+def opened(location: str, run_id: str, log: Callable[[str], object]) -> Iterator[Path]:
+    """Give a side input as a local file; an object is fetched for as long as the block lasts.
+
+    Objects come through the connection ``selfS3``, confined by ``S3_ALLOWED_BUCKETS`` as any other, so that a job on
+    local files can use them, too. Local paths are confined by ``DATA_ROOT``.
+
+    Args:
+        location: A path or ``s3://bucket/key``.
+        run_id: The run whose private folder holds the copy.
+        log: Takes progress lines.
+
+    Raises:
+        DataServiceError: If the location is malformed or cannot be read.
+    """
+    if not location.startswith(_SCHEME):
+        yield input_file(location)
+        return
+    bucket, _, key = location.removeprefix(_SCHEME).partition("/")
+    if not bucket or not key:
+        raise DataServiceError(f"The location {location!r} is malformed: give s3://bucket/key or a path.")
+    path = run_folder(run_id) / f"side-{uuid4().hex}{''.join(Path(key).suffixes[-2:])}"
+    try:
+        download(connect(CONNECTION).meta.client, bucket, key, path, log)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
