@@ -42,9 +42,7 @@ def test_a_mistake_is_one_sentence(location: str, sentence: str) -> None:
     assert str(error.value).startswith(sentence)
 
 
-def test_a_side_input_is_confined_like_any_other(
-    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_side_input_is_confined_like_any_other(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("S3_ALLOWED_BUCKETS", "other")
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     for location in (f"s3://{bucket}/a.csv", "../a.csv"):

@@ -17,6 +17,7 @@ Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+_LARGEST = np.iinfo(np.int64).max
 _DENSE_FACTOR = 8  # number groups through an array while it has at most so many slots a tuple; sort beyond
 
 
@@ -195,7 +196,7 @@ def _keys(
     """Number the combinations of codes in lexicographic order, not without gaps: the numbers and their domain."""
     keys, domain = np.zeros(size, dtype=np.int64), 1
     for column, groups in zip(codes, domains, strict=True):
-        if domain > np.iinfo(np.int64).max // max(groups, 1):
+        if domain > _LARGEST // max(groups, 1):
             keys, first = number_groups(keys, domain)
             domain = len(first)
         keys *= groups
@@ -227,7 +228,7 @@ def number_groups(keys: npt.NDArray[np.int64], domain: int) -> tuple[npt.NDArray
         first[numbers] = np.arange(size)
         return numbers, first
     bits = max(size - 1, 1).bit_length()
-    if domain <= np.iinfo(np.int64).max >> bits:  # sorting plain numbers is several times faster than argsort
+    if domain <= _LARGEST >> bits:  # sorting plain numbers is several times faster than argsort
         packed = np.sort((keys << bits) | np.arange(size))
         order, ordered = packed & ((1 << bits) - 1), packed >> bits
     else:

@@ -154,9 +154,11 @@ class Evaluator:
         total = sum(hierarchy.weight for hierarchy in self.task.hierarchies)
         return [hierarchy.weight / total for hierarchy in self.task.hierarchies]
 
-    def base(self, node: Node) -> Base:
+    def base(self, node: Node, finer: Base) -> Base:
         """Roll up to a node that coarser ones can be computed from."""
-        classes = self._merged(node, self.root)
+        if node == finer.node:
+            return finer
+        classes = self._merged(node, finer)
         return Base(node, classes, [codes[classes.first] for codes in self.root.codes])
 
     def _merged(self, node: Node, base: Base) -> Classes:
@@ -167,12 +169,13 @@ class Evaluator:
                 domains.append(hierarchy.sizes[level])
         return base.classes.merged(codes, domains)
 
-    def check(self, node: Node, base: Base) -> Checked:
+    def check(self, node: Node, base: Base, to_beat: float = np.inf) -> Checked:
         """Check a node.
 
         Args:
             node: The node.
             base: The classes of the same or a finer node.
+            to_beat: Loss above which a node is of no interest; one that is sure to exceed it may be called infeasible.
         """
         self.checks += 1
         limit = self.task.limit
@@ -186,6 +189,9 @@ class Evaluator:
             if lost > limit:
                 return Checked(node, classes, kept, lost, feasible=False, hopeless=True)
         doomed = ~kept
+        doomed_cost = self._extra_cost(node, doomed[classes.members]) if lost and self._costs else 0.0
+        if self._others and self._costs and round(self._generalisation(node) + doomed_cost, DIGITS) > to_beat:
+            return Checked(node, classes, kept, lost, feasible=False, doomed_cost=doomed_cost)
         least = float(lost)
         for other in self._others:
             figures = other.figures(classes)
@@ -204,7 +210,6 @@ class Evaluator:
         if self.task.final_limit is not None and lost > self.task.final_limit and not self._one_class(classes, ~kept):
             return Checked(node, classes, kept, lost, feasible=False)
         loss = round(self._loss(node, classes, kept, lost), DIGITS)
-        doomed_cost = self._extra_cost(node, doomed[classes.members]) if doomed.any() and self._costs else 0.0
         return Checked(node, classes, kept, lost, feasible=True, loss=loss, doomed_cost=doomed_cost)
 
     def _one_class(self, classes: Classes, some: Mask) -> bool:

@@ -28,8 +28,7 @@ Rank = tuple[float, int, Node]
 
 MAX_NODES = 20_000_000
 _CHUNK = 4096
-_BASES = 4  # bases hold at most so many times the number of tuples
-_REFRESH = 32
+_PIVOTS = 3  # columns whose levels are fixed one after the other, so that the classes to roll up from get few
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ def search(task: Task, budget_seconds: float = 60.0) -> Solution | None:
             return _best_first(evaluator, ranges, nodes, deadline)
     lattice = _Lattice(evaluator, ranges)
     lattice.walk_down()
-    for node in lattice.remaining():
-        lattice.consider(node, lattice.base(node))
+    for node, base in lattice.remaining():
+        lattice.consider(node, base)
     if lattice.best is None:
         return None
     return _solution(evaluator, lattice.best, nodes, lattice.best.loss)
@@ -115,7 +114,6 @@ class _Lattice:
         self._evaluator = evaluator
         self._lowest = tuple(levels.start for levels in ranges)
         self._shape = tuple(len(levels) for levels in ranges)
-        size = math.prod(self._shape)
         parts = evaluator.level_costs
         self._by_cells = parts is not None
         self._generalisation = (
@@ -128,11 +126,9 @@ class _Lattice:
         self._bound = self._generalisation.copy() if evaluator.task.limit and self._by_cells else self._generalisation
         self._level_sum = _outer_sum([np.arange(levels.start, levels.stop, dtype=np.int16) for levels in ranges])
         self._alive = np.ones(self._shape, dtype=np.bool_)
-        self._bases: dict[tuple[int, int], Base] = {}
-        self._uses = 0
         values = [len(codes) for codes in evaluator.task.data.values]
-        self._pivots = sorted(range(len(values)), key=lambda column: -values[column])[:2]
-        self._size = size
+        self._pivots = sorted(range(len(values)), key=lambda column: -values[column])[:_PIVOTS]
+        self._strides = [math.prod(self._shape[column + 1 :]) for column in range(len(self._shape))]
         self.best: Checked | None = None
 
     def walk_down(self) -> None:
@@ -151,21 +147,52 @@ class _Lattice:
                 None,
             )
 
-    def remaining(self) -> Iterator[Node]:
-        """Give the nodes that may still beat the best one; the set shrinks as they are tried.
+    def remaining(self) -> Iterator[tuple[Node, Base]]:
+        """Give the nodes that may still beat the best one, and classes to compute them from; they shrink as it goes.
 
         Costs of cells go from the most general node down: most are infeasible and settle all below them. Costs of
         classes take the middle of what is left, since a feasible node settles those above it, too.
         """
-        from_top = np.argsort(-self._level_sum.ravel(), kind="stable")
-        if not self._by_cells:
-            while (open_ := from_top[self._open(from_top)]).size:
-                yield self._node(open_[len(open_) // 2])
+        if self._by_cells:
+            yield from self._descend(self._evaluator.root, {})
             return
-        for start in range(0, self._size, _CHUNK):
-            chunk = from_top[start : start + _CHUNK]
+        from_top = self._positions({})
+        while (from_top := from_top[self._open(from_top)]).size:
+            yield self._node(from_top[len(from_top) // 2]), self._evaluator.root
+
+    def _descend(self, base: Base, fixed: dict[int, int]) -> Iterator[tuple[Node, Base]]:
+        """Fix the levels of the pivots, coarse ones first, and roll up to what the nodes left have in common.
+
+        A node is settled by coarser ones only, and these come first in this order, too.
+        """
+        positions = self._positions(fixed)
+        left = positions[self._open(positions)]
+        if not left.size:
+            return
+        base = self._evaluator.base(self._finest(left), base)
+        if len(fixed) < len(self._pivots):
+            pivot = self._pivots[len(fixed)]
+            for level in reversed(range(self._shape[pivot])):
+                yield from self._descend(base, {**fixed, pivot: level})
+            return
+        for start in range(0, len(left), _CHUNK):
+            chunk = left[start : start + _CHUNK]
             while (chunk := chunk[self._open(chunk)]).size:
-                yield self._node(chunk[0])
+                yield self._node(chunk[0]), base
+
+    def _positions(self, fixed: dict[int, int]) -> npt.NDArray[np.int64]:
+        """Flat positions of the nodes with the given levels in some columns, the most general first."""
+        axes = [
+            np.array([fixed[column]]) if column in fixed else np.arange(levels)
+            for column, levels in enumerate(self._shape)
+        ]
+        positions = _outer_sum([axis * stride for axis, stride in zip(axes, self._strides, strict=True)]).ravel()
+        return positions[np.argsort(-self._level_sum.ravel()[positions], kind="stable")]
+
+    def _finest(self, positions: npt.NDArray[np.int64]) -> Node:
+        """Lowest level of each column among some nodes."""
+        lowest = [int(levels.min()) for levels in np.unravel_index(positions, self._shape)]
+        return tuple(level + low for level, low in zip(lowest, self._lowest, strict=True))
 
     def _open(self, positions: npt.NDArray[np.int64]) -> Mask:
         """Which nodes are neither settled nor bound to lose against the best one."""
@@ -179,40 +206,9 @@ class _Lattice:
         still: Mask = alive & ((bounds < loss) | ((bounds == loss) & shorter))
         return still
 
-    def base(self, node: Node) -> Base:
-        """Give classes to compute a node from: those of the finest levels left where the two largest columns agree."""
-        key = (node[self._pivots[0]], node[self._pivots[-1]])
-        known = self._bases.get(key)
-        self._uses += 1
-        if known is not None and self._uses % _REFRESH:
-            return known
-        finest = self._finest_alive(node)
-        if known is not None and known.node == finest:
-            return known
-        self._bases.pop(key, None)
-        base = self._evaluator.base(finest)
-        room = _BASES * len(self._evaluator.root.classes)
-        while self._bases and sum(len(each.classes) for each in self._bases.values()) + len(base.classes) > room:
-            self._bases.pop(next(iter(self._bases)))
-        self._bases[key] = base
-        return base
-
-    def _finest_alive(self, node: Node) -> Node:
-        """Lowest level of each column among the nodes left that have this node's levels in the largest columns."""
-        index: list[Any] = [slice(None)] * len(node)
-        for column in self._pivots:
-            index[column] = slice(node[column] - self._lowest[column], node[column] - self._lowest[column] + 1)
-        left = self._alive[tuple(index)]
-        finest = list(node)
-        for column, low in enumerate(self._lowest):
-            if column not in self._pivots:
-                others = tuple(axis for axis in range(len(node)) if axis != column)
-                finest[column] = min(low + int(np.argmax(left.any(axis=others))), node[column])
-        return tuple(finest)
-
     def consider(self, node: Node, base: Base) -> bool:
         """Check a node; settle every node that the outcome decides. Tells whether it is feasible."""
-        checked = self._evaluator.check(node, base)
+        checked = self._evaluator.check(node, base, np.inf if self.best is None else self.best.loss)
         index = self._index(node)
         below = tuple(slice(level + 1) for level in index)
         self._alive[index] = False
