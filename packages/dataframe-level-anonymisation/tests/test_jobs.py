@@ -137,6 +137,16 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_population_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Client", tmp_path: Path) -> None:
+    s3.upload_file(str(GOLDEN / "patients.csv"), bucket, "people.csv")
+    service = GOLDEN_EXAMPLES[3][2] | {"models": [{"model": {"k_map": {"k": 4}}}]}
+    for population in (str(GOLDEN / "patients.csv"), f"s3://{bucket}/people.csv"):
+        result = run_locally(tmp_path, "anonymise_job", **service, population=population)
+        assert result.success
+        assert result.output_for_node("apply_privacy_models", "metrics")["achieved"]["k_map"] == 4
+        assert (tmp_path / "out.csv").read_bytes() == (GOLDEN / "patients_k4.csv").read_bytes()
+
+
 S3_MISTAKES = [
     ("credentials", "The S3 storage rejects the credentials: check S3_ACCESS_KEY and S3_SECRET_KEY"),
     ("endpoint", "The S3 endpoint could not be reached for the bucket"),

@@ -259,7 +259,7 @@ def check(instance: Instance, models: list[PrivacyModel], quality: QualityModel,
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_the_search_finds_what_brute_force_finds_for_each_model(name: str, data: st.DataObject) -> None:
     instance = data.draw(instances(population=name == "k-map"))
@@ -267,7 +267,7 @@ def test_the_search_finds_what_brute_force_finds_for_each_model(name: str, data:
 
 
 @pytest.mark.parametrize("name", QUALITY_MODELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(instance=instances(), k=st.integers(1, 6), limit=LIMITS)
 def test_the_search_finds_what_brute_force_finds_for_each_quality_model(
     name: str, instance: Instance, k: int, limit: float

@@ -1,5 +1,6 @@
 """Anonymisation ops: read config, call the library, attach the report."""
 
+from contextlib import ExitStack
 from typing import Any
 
 import narwhals as nw
@@ -9,7 +10,10 @@ from dataframe_level_anonymisation import config as configs
 from dataframe_level_anonymisation import report
 from dataframe_level_anonymisation.anonymise import anonymise
 from dataframe_level_anonymisation.privacy_models import title
+from util_services.csv_files import COMMA_SEPARATED
 from util_services.failures import reported
+from util_services.formats import scan
+from util_services.locations import opened
 
 Outputs = tuple[Output[Any], Output[dict[str, Any]]]
 _IN = {"df": In(nw.LazyFrame)}
@@ -62,8 +66,12 @@ Configured = configs.KAnonymityConfig | configs.LDiversityConfig | configs.TClos
 
 
 def _anonymised(context: OpExecutionContext, config: Configured, df: nw.LazyFrame[Any]) -> Outputs:
-    with reported():
+    with reported(), ExitStack() as side_inputs:
         models = config.models()
+        population = None
+        if config.population is not None:
+            path = side_inputs.enter_context(opened(config.population, context.run_id, context.log.info))
+            population = scan(path, COMMA_SEPARATED)
         result = anonymise(
             df.to_native(),
             quasi_identifiers=config.quasi_identifiers,
@@ -75,6 +83,7 @@ def _anonymised(context: OpExecutionContext, config: Configured, df: nw.LazyFram
             quality=config.quality,
             recoding=config.recoding,
             search_budget_seconds=config.search_budget_seconds,
+            population=population,
         )
         text, figures = report.markdown(result, [title(model) for model in models]), report.metrics(result)
         context.log.info(f"Anonymisation report\n\n{text}\n")
