@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pycanon import anonymity
 
 from dataframe_level_anonymisation import KAnonymity, Result, anonymise
-from dataframe_level_anonymisation.report import markdown, metrics
+from dataframe_level_anonymisation.old_report import markdown, metrics
 from util_services.errors import DataServiceError
 
 HIERARCHIES = {"age": "simpl_age", "sex": "simpl_gender"}

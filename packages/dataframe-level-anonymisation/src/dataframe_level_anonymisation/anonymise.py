@@ -14,6 +14,7 @@ from dataframe_level_anonymisation.classes import Classes, Counts, Histogram, hi
 from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.privacy_models import PrivacyModel
 from dataframe_level_anonymisation.quality_models import Loss, QualityModel
+from dataframe_level_anonymisation.roles import check_roles
 from dataframe_level_anonymisation.search import Solution, Task, search
 from util_services.errors import DataServiceError, nearest
 
@@ -87,7 +88,7 @@ def anonymise(
     started = time.perf_counter()
     data = nw.from_native(frame)
     lazy = data.lazy()
-    _check_roles(lazy.collect_schema().names(), identifiers, quasi_identifiers, sensitive_attributes)
+    check_roles(lazy.collect_schema().names(), identifiers, quasi_identifiers, sensitive_attributes)
     if not 0 <= suppression_limit <= 100:  # noqa: PLR2004 - per cent
         raise DataServiceError(f"The supp_level {suppression_limit:g} is not a percentage: give 0 to 100.")
     _check_hierarchies(quasi_identifiers, hierarchies)
@@ -125,24 +126,6 @@ def anonymise(
             "verify": time.perf_counter() - searched,
         },
     )
-
-
-def _check_roles(
-    columns: Sequence[str], identifiers: Sequence[str], quasi_identifiers: Sequence[str], sensitive: Sequence[str]
-) -> None:
-    if not quasi_identifiers:
-        raise DataServiceError("The quasi_identifiers are empty: name at least one column.")
-    roles = {"ident": identifiers, "quasi_identifiers": quasi_identifiers, "sensitive_attributes": sensitive}
-    role_of: dict[str, str] = {}
-    for role, names in roles.items():
-        for name in names:
-            if name not in columns:
-                raise DataServiceError(f"The column {name!r} in {role} does not exist: {nearest(name, columns)}")
-            if name in role_of:
-                raise DataServiceError(
-                    f"The column {name!r} is named in {role_of[name]} and again in {role}: give it one role."
-                )
-            role_of[name] = role
 
 
 def _check_hierarchies(quasi_identifiers: Sequence[str], hierarchies: Mapping[str, str]) -> None:

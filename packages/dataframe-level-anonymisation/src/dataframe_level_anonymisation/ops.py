@@ -5,7 +5,7 @@ from typing import Any
 import narwhals as nw
 from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 
-from dataframe_level_anonymisation import report
+from dataframe_level_anonymisation import old_report as report
 from dataframe_level_anonymisation.anonymise import anonymise
 from dataframe_level_anonymisation.config import KAnonymityConfig
 from dataframe_level_anonymisation.privacy_models import KAnonymity

@@ -1,4 +1,4 @@
-"""The report a steward decides on, as Markdown."""
+"""The report of the search as it was. To be removed with the ops that use it: see report."""
 
 from collections.abc import Sequence
 from typing import Any
