@@ -339,7 +339,7 @@ def _warnings(rows: int, risks: Attackers, sensitive: Sequence[SensitiveRisk], o
         warnings.append(
             f"{outside:,} rows have a combination of quasi-identifiers that the population table does not have, "
             "although it should contain everybody: check that both spell values alike. These rows are rated as if "
-            "nobody else had their combination."
+            "nobody outside of the table had their combination."
         )
     return warnings
 
