@@ -117,7 +117,7 @@ def losses(columns: Sequence[str], of_columns: Sequence[float]) -> str:
     with _styled():
         series: _Series = [("loss", [of_columns[column] for column in most], _AFTER, 0.0)]
         figure, axes = _bars([columns[column] for column in most], series)
-        _shares(axes, 1.0, "information lost (0 % unchanged, 100 % nothing left)")
+        _shares(axes, 1.0, "information lost (0% unchanged, 100% nothing left)")
         _tidy(axes, figure, 0)
         return _svg(figure)
 
@@ -231,7 +231,7 @@ def _svg(figure: "Figure") -> str:
 
 
 def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}%"
 
 
 def _short(number: float) -> str:

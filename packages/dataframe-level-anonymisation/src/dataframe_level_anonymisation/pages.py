@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dataframe_level_anonymisation import charts
-from dataframe_level_anonymisation.risk import RISK_THRESHOLD
+from dataframe_level_anonymisation.risk import RISK_THRESHOLD, threshold_text
 
 _MOST_EXAMPLES = 5
+_MOST_PASSES = 10
 _MISSING = "(missing)"
 
 
@@ -77,7 +78,6 @@ def page(figures: Mapping[str, Any]) -> Page:
 def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
     released = figures["rows_released"]
     ending = "met, verified on the output" if released else "met, but only because no row is left"
-    limited = f"limit {figures['suppression_limit']:g} %"
     smallest = figures["classes"]["after"]["smallest"]
     risk, threshold = figures["risk"], figures["risk"]["threshold"]
     return Page(
@@ -90,10 +90,10 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
         tiles=[
             Tile(
                 "Rows released",
-                f"{released:,} of {figures['rows']:,}",
-                f"{figures['rows_suppressed']:,} left out ({figures['suppressed_share']:.1%}, {limited})",
+                f"{1 - figures['suppressed_share']:.1%}",
+                f"{released:,} of {figures['rows']:,}; at most {figures['suppression_limit']:g}% may be left out",
             ),
-            Tile("Information loss", f"{figures['loss']:.1%}", "0 % is unchanged, 100 % is nothing left"),
+            Tile("Information loss", f"{figures['loss']:.1%}", "0% is unchanged, 100% is nothing left"),
             Tile(
                 "Smallest class",
                 f"{smallest:,}",
@@ -102,7 +102,7 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
             Tile(
                 "Highest risk",
                 f"{risk['after']['journalist']['highest']:.1%}",
-                f"before {risk['before']['journalist']['highest']:.1%}; threshold {threshold:.2g}",
+                f"before {risk['before']['journalist']['highest']:.1%}; threshold {threshold_text(threshold)}",
             ),
             Tile(
                 "Least loss",
@@ -129,7 +129,7 @@ def _risk_page(figures: Mapping[str, Any]) -> Page:
     unique = figures["uniqueness"]["before"]["sample"]
     verdict = (
         f"Highest risk of re-identification {highest:.1%}: {'not ' if within else ''}above the threshold of "
-        f"{threshold:.2g}"
+        f"{threshold_text(threshold)}"
         if figures["rows"]
         else "Nothing to assess: the table has no rows"
     )
@@ -146,7 +146,7 @@ def _risk_page(figures: Mapping[str, Any]) -> Page:
             Tile(
                 "Rows at risk",
                 f"{risk['before']['journalist']['share_above']:.1%}",
-                f"have a risk above {threshold:.2g}",
+                f"have a risk above {threshold_text(threshold)}",
             ),
         ],
         warnings=figures["warnings"],
@@ -163,8 +163,8 @@ def _risk_page(figures: Mapping[str, Any]) -> Page:
 _PAGES: dict[str, Callable[[Mapping[str, Any]], Page]] = {"anonymisation": _anonymisation_page, "risk": _risk_page}
 
 _MEANINGS = {
-    "k-anonymity": "Every released row has the same quasi-identifiers as at least {k} - 1 other rows, so nobody can be "
-    "told apart from fewer than {k} by them.",
+    "k-anonymity": "Every released row looks like at least {others} others in all quasi-identifiers, so these do not "
+    "single anybody out.",
     "l-diversity": "Among the rows that look alike there are at least {l} well represented sensitive values, so "
     "looking alike does not give the value away.",
     "t-closeness": "Among the rows that look alike the sensitive values are distributed nearly as in the whole table "
@@ -174,13 +174,14 @@ _MEANINGS = {
 
 def _meaning(name: str, parameters: Mapping[str, Any]) -> str:
     """Say in plain words what a requirement protects from; nothing where that is not known."""
-    for known, text in _MEANINGS.items():
-        if known in name.lower():
-            try:
-                return text.format_map(parameters)
-            except KeyError:
-                return ""
-    return ""
+    text = next((text for known, text in _MEANINGS.items() if known in name.lower()), "")
+    known = dict(parameters)
+    if "k" in known:
+        known["others"] = f"{known['k'] - 1:,}"
+    try:
+        return text.format_map(known)
+    except KeyError:  # a variant with other parameters
+        return ""
 
 
 def _footer(figures: Mapping[str, Any]) -> str:
@@ -205,7 +206,7 @@ def _risk_section(figures: Mapping[str, Any]) -> Section:
     risk, moments = figures["risk"], _moments(figures)
     known = risk["population_known"]
     shown = ["prosecutor", "journalist"] if known else ["prosecutor"]
-    above = f"rows above {risk['threshold']:.2g}"
+    above = f"rows above {threshold_text(risk['threshold'])}"
     measures: list[tuple[str, str, list[float]]] = []  # name, meaning, value at each moment
     for figure, name, meaning in (
         ("highest", "highest", "chance that an attacker {who} picks the right row, for the row at greatest risk"),
@@ -237,9 +238,9 @@ def _risk_section(figures: Mapping[str, Any]) -> Section:
     series = [[values[moment] for _, _, values in measures] for moment in range(len(moments))]
     svg = charts.risks(names, *series, threshold=risk["threshold"], limited=2 * len(shown))
     threshold = (
-        f"The threshold {risk['threshold']:.2g} is the one EMA Policy 0070 and Health Canada use for public release."
+        f"The threshold {threshold_text(risk['threshold'])} is the one EMA Policy 0070 and Health Canada use for public release."
         if risk["threshold"] == RISK_THRESHOLD
-        else f"The threshold is {risk['threshold']:.2g}."
+        else f"The threshold is {threshold_text(risk['threshold'])}."
     )
     without = (
         ""
@@ -250,7 +251,7 @@ def _risk_section(figures: Mapping[str, Any]) -> Section:
     return Section(
         title="Risk of re-identification",
         text="Somebody who knows a person's quasi-identifiers finds the rows that look like that person and has to "
-        f"guess among them: with 5 such rows the guess is right once in five times (20 %). {threshold}{without}",
+        f"guess among them: with 5 such rows the guess is right once in five times (20%). {threshold}{without}",
         tables=(
             Table(
                 "Risk of re-identification",
@@ -336,13 +337,7 @@ def _column_section(figures: Mapping[str, Any]) -> Section:
         )
     ]
     if len(figures["passes"]) > 1:
-        names = list(figures["levels"])
-        passes = [
-            (f"{number}", f"{each['rows']:,}", *(str(each["levels"].get(name, "")) for name in names))
-            for number, each in enumerate(figures["passes"], start=1)
-        ]
-        numeric = frozenset(range(2 + len(names)))
-        tables.append(Table("Levels of each pass (local recoding)", ("pass", "rows", *names), passes, numeric))
+        tables.append(_passes(figures["passes"]))
     more = f" The chart shows the {charts.MOST_COLUMNS} that lost most." if len(columns) > charts.MOST_COLUMNS else ""
     svg = charts.losses([column["name"] for column in columns], [column["loss"] for column in columns])
     return Section(
@@ -354,6 +349,16 @@ def _column_section(figures: Mapping[str, Any]) -> Section:
         image=_image(svg),
         alt="Bar chart of the information lost by column; the figures are in the table below.",
     )
+
+
+def _passes(passes: Sequence[Mapping[str, Any]]) -> Table:
+    rows = [
+        (f"{number}", f"{each['rows']:,}", ", ".join(f"{name} {level}" for name, level in each["levels"].items()))
+        for number, each in enumerate(passes[:_MOST_PASSES], start=1)
+    ]
+    if rest := passes[_MOST_PASSES:]:
+        rows.append((f"{len(rest):,} more", f"{sum(each['rows'] for each in rest):,}", ""))
+    return Table("Levels of each pass (local recoding)", ("pass", "rows", "levels"), rows, frozenset({1}))
 
 
 def _examples(examples: Sequence[Mapping[str, Any]]) -> str:

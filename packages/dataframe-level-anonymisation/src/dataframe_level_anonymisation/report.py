@@ -26,6 +26,7 @@ from dataframe_level_anonymisation.risk import (
     dominant,
     no_sensitive_attribute,
     small_table,
+    threshold_text,
 )
 from util_services.preview import markdown_cell
 
@@ -208,7 +209,7 @@ def _requirement(requirement: Mapping[str, Any]) -> dict[str, Any]:
     shown = ", ".join(f"{name} = {value}" for name, value in parameters.items() if name != "sensitive_attribute")
     text = f"{requirement['name']} ({shown})" if shown else str(requirement["name"])
     if attribute := parameters.get("sensitive_attribute"):
-        text += f" of {attribute}"
+        text += f" for {attribute}"
     return {"name": requirement["name"], "text": text, "parameters": parameters}
 
 
@@ -323,8 +324,8 @@ def _about_risk(after: Attackers) -> Iterator[str]:
         enough = math.ceil(1 / after.threshold - 1e-9)
         yield (
             f"The highest risk of re-identification is {after.journalist.highest:.1%}, above the threshold of "
-            f"{after.threshold:.2g}, which asks for at least {enough:,} people that look alike: too high for a public "
-            "release by that measure, possibly acceptable among known recipients under contract."
+            f"{threshold_text(after.threshold)}, which asks for at least {enough:,} people that look alike: too high for a "
+            "public release by that measure, possibly acceptable among known recipients under contract."
         )
 
 

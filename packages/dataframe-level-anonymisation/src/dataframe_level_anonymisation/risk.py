@@ -27,7 +27,7 @@ Their 0.09 is 1/11 rounded down, so 1/11 itself is used: a class of 11 rows is n
 """
 
 SMALL_TABLE = 50
-"""Below so many rows one person is more than 2 % of the table, so every share here jumps from person to person."""
+"""Below so many rows one person is more than 2% of the table, so every share here jumps from person to person."""
 
 DOMINANT_SHARE = 0.9
 """A sensitive value in more than this share of rows can be guessed of anybody in the table, whatever the classes."""
@@ -134,6 +134,16 @@ def check_threshold(threshold: float) -> None:
         raise DataServiceError(
             f"The risk_threshold {threshold:g} is not a probability: give a number above 0 and up to 1, such as 0.09."
         )
+
+
+def threshold_text(threshold: float) -> str:
+    """Write a threshold as people quote it.
+
+    Examples:
+        >>> threshold_text(1 / 11), threshold_text(0.2)
+        ('0.09', '0.2')
+    """
+    return "0.09" if threshold == RISK_THRESHOLD else f"{threshold:.3g}"
 
 
 def _attacker(sizes: Counts, members: Counts, threshold: float, average: float) -> Attacker:
@@ -329,8 +339,8 @@ def _warnings(rows: int, risks: Attackers, sensitive: Sequence[SensitiveRisk], o
     if risks.journalist.highest > risks.threshold:
         warnings.append(
             f"{risks.journalist.share_above:.1%} of the rows have a risk of re-identification above the threshold of "
-            f"{risks.threshold:.2g}; the highest is {risks.journalist.highest:.1%}. Anonymise the table before it is "
-            "shared."
+            f"{threshold_text(risks.threshold)}; the highest is {risks.journalist.highest:.1%}. Anonymise the table "
+            "before it is shared."
         )
     if not sensitive:
         warnings.append(no_sensitive_attribute())
@@ -347,7 +357,7 @@ def _warnings(rows: int, risks: Attackers, sensitive: Sequence[SensitiveRisk], o
 def small_table(rows: int) -> str:
     """Warn that a table has few rows."""
     return (
-        f"The table has only {rows:,} rows, fewer than {SMALL_TABLE}: one person is more than 2 % of it, so the shares "
+        f"The table has only {rows:,} rows, fewer than {SMALL_TABLE}: one person is more than 2% of it, so the shares "
         "here say little, and few people have to be told apart."
     )
 
