@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dataframe_level_anonymisation.wording import percent
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -61,11 +63,11 @@ def class_sizes(sizes: Sequence[str], before: Sequence[int], after: Sequence[int
             axes.bar(places, values, _width(series), color=colour, label=name)
             for place, value in zip(places, values, strict=True):
                 if value:
-                    axes.text(place, value + most * 0.02, _short(value), ha="center", va="bottom", fontsize=7.5)
+                    axes.text(place, value + most * 0.02, _short(value), ha="center", va="bottom", fontsize=7)
         axes.set_xticks(range(len(sizes)), list(sizes), fontsize=8.5)
         axes.set_xlim(-0.6, max(len(sizes), 4) - 0.4)
         axes.set_ylim(0, most * 1.12)
-        axes.yaxis.set_major_formatter(lambda value, _: _short(value))
+        axes.yaxis.set_major_formatter(lambda value, _: _short(value).replace(".0", ""))
         axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)  # type: ignore[call-arg]
         axes.set_xlabel("rows that look alike (class size)")
         axes.set_ylabel("rows")
@@ -182,7 +184,7 @@ def _bars(labels: Sequence[str], series: _Series) -> tuple["Figure", "Axes"]:
         axes.barh(places, values, _width(series), color=colour, label=name, zorder=2)
         for place, value in zip(places, values, strict=True):
             axes.annotate(
-                _percent(value),
+                percent(value),
                 (value, place),
                 (5, 0),
                 textcoords="offset points",
@@ -199,7 +201,7 @@ def _bars(labels: Sequence[str], series: _Series) -> tuple["Figure", "Axes"]:
 
 def _shares(axes: "Axes", largest: float, label: str) -> None:
     axes.set_xlim(0, largest * 1.1)
-    axes.xaxis.set_major_formatter(lambda value, _: _percent(value, 0) if largest > 0.1 else _percent(value))  # noqa: PLR2004
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if largest > 0.1 else f"{value:.1%}")  # noqa: PLR2004
     if largest == 1:
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_xlabel(label)
@@ -211,12 +213,12 @@ def _tidy(axes: "Axes", figure: "Figure", entries: int) -> None:
     axes.set_axisbelow(True)
     if entries > 1:
         handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        shown = [name for name in ("before", "after", "rows", "risk accepted") if name in handles]
+        shown = [name for name in ("before", "after", "risk accepted") if name in handles]
         figure.legend(
             [handles[name] for name in shown],
             shown,
             loc="outside upper left",
-            ncols=entries,
+            ncols=len(shown),
             frameon=False,
             handlelength=1.4,
         )
@@ -230,14 +232,10 @@ def _svg(figure: "Figure") -> str:
     return svg[svg.index("<svg") :].strip()  # the prologue names a document type elsewhere
 
 
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f}%"
-
-
 def _short(number: float) -> str:
     for factor, sign in ((1_000_000, "M"), (1_000, "k")):
         if number >= factor:
-            return f"{number / factor:.{2 if number < 10 * factor else 3}g}{sign}"
+            return f"{number / factor:.{1 if number < 10 * factor else 0}f}{sign}"
     return f"{number:,.0f}"
 
 

@@ -3,10 +3,12 @@
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from dataframe_level_anonymisation import charts
 from dataframe_level_anonymisation.risk import RISK_THRESHOLD, threshold_text
+from dataframe_level_anonymisation.wording import percent
 
 _MOST_EXAMPLES = 5
 _MOST_PASSES = 10
@@ -37,15 +39,22 @@ class Section:
     """A title, an explanation for somebody who is no statistician, a chart and tables.
 
     Attributes:
-        image: The chart as a data URI; empty if there is none.
+        chart: Draws the chart, an SVG text; ``None`` if there is none.
         alt: What it shows, in words.
     """
 
     title: str
     text: str
     tables: tuple[Table, ...]
-    image: str = ""
+    chart: Callable[[], str] | None = None
     alt: str = ""
+
+    @property
+    def image(self) -> str:
+        """The chart as a data URI, drawn anew; empty if there is none."""
+        if self.chart is None:
+            return ""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.chart().encode()).decode()
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,7 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
     ending = "met, verified on the output" if released else "met, but only because no row is left"
     smallest = figures["classes"]["after"]["smallest"]
     risk, threshold = figures["risk"], figures["risk"]["threshold"]
+    whose = "for the journalist; " if risk["population_known"] else ""
     return Page(
         title="Anonymisation report",
         good=released > 0,
@@ -90,10 +100,10 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
         tiles=[
             Tile(
                 "Rows released",
-                f"{1 - figures['suppressed_share']:.1%}",
+                percent(1 - figures["suppressed_share"]),
                 f"{released:,} of {figures['rows']:,}; at most {figures['suppression_limit']:g}% may be left out",
             ),
-            Tile("Information loss", f"{figures['loss']:.1%}", "0% is unchanged, 100% is nothing left"),
+            Tile("Information loss", percent(figures["loss"]), "0% is unchanged, 100% is nothing left"),
             Tile(
                 "Smallest class",
                 f"{smallest:,}",
@@ -101,8 +111,9 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
             ),
             Tile(
                 "Highest risk",
-                f"{risk['after']['journalist']['highest']:.1%}",
-                f"before {risk['before']['journalist']['highest']:.1%}; threshold {threshold_text(threshold)}",
+                percent(risk["after"]["journalist"]["highest"]),
+                f"{whose}before {percent(risk['before']['journalist']['highest'])}; "
+                f"threshold {threshold_text(threshold)}",
             ),
             Tile(
                 "Least loss",
@@ -128,7 +139,7 @@ def _risk_page(figures: Mapping[str, Any]) -> Page:
     within = highest <= threshold and figures["rows"] > 0
     unique = figures["uniqueness"]["before"]["sample"]
     verdict = (
-        f"Highest risk of re-identification {highest:.1%}: {'not ' if within else ''}above the threshold of "
+        f"Highest risk of re-identification {percent(highest)}: {'not ' if within else ''}above the threshold of "
         f"{threshold_text(threshold)}"
         if figures["rows"]
         else "Nothing to assess: the table has no rows"
@@ -141,11 +152,11 @@ def _risk_page(figures: Mapping[str, Any]) -> Page:
         ],
         tiles=[
             Tile("Rows", f"{figures['rows']:,}", f"{figures['classes']['before']['number']:,} classes that look alike"),
-            Tile("Unique rows", f"{unique:.1%}", "look like no other row of the table"),
+            Tile("Unique rows", percent(unique), "look like no other row of the table"),
             Tile("Smallest class", f"{figures['k']:,}", "so the table is k-anonymous for this k"),
             Tile(
                 "Rows at risk",
-                f"{risk['before']['journalist']['share_above']:.1%}",
+                percent(risk["before"]["journalist"]["share_above"]),
                 f"have a risk above {threshold_text(threshold)}",
             ),
         ],
@@ -236,9 +247,9 @@ def _risk_section(figures: Mapping[str, Any]) -> Section:
         measures.append(("Unique in the population", meaning, in_population))
     names = [name for name, _, _ in measures]
     series = [[values[moment] for _, _, values in measures] for moment in range(len(moments))]
-    svg = charts.risks(names, *series, threshold=risk["threshold"], limited=2 * len(shown))
     threshold = (
-        f"The threshold {threshold_text(risk['threshold'])} is the one EMA Policy 0070 and Health Canada use for public release."
+        "The threshold 0.09 (11 rows that look alike) is the one EMA Policy 0070 and Health Canada use for public "
+        "release."
         if risk["threshold"] == RISK_THRESHOLD
         else f"The threshold is {threshold_text(risk['threshold'])}."
     )
@@ -256,11 +267,11 @@ def _risk_section(figures: Mapping[str, Any]) -> Section:
             Table(
                 "Risk of re-identification",
                 ("figure", *_heads(moments), "what it says"),
-                [(name, *(f"{value:.1%}" for value in values), meaning) for name, meaning, values in measures],
+                [(name, *(percent(value) for value in values), meaning) for name, meaning, values in measures],
                 frozenset(range(1, 1 + len(moments))),
             ),
         ),
-        image=_image(svg),
+        chart=partial(charts.risks, names, *series, threshold=risk["threshold"], limited=2 * len(shown)),
         alt=f"Bar chart of the attackers' risk {' and '.join(moments)}; the figures are in the table below.",
     )
 
@@ -299,7 +310,7 @@ def _class_section(figures: Mapping[str, Any]) -> Section:
             ),
             Table("Classes", ("", *_heads(moments)), measured, frozenset(range(1, 1 + len(moments)))),
         ),
-        image=_image(charts.class_sizes(drawn, *shown)),
+        chart=partial(charts.class_sizes, drawn, *shown),
         alt=f"Column chart of rows by class size {' and '.join(moments)}; the figures are in the table below.",
     )
 
@@ -323,7 +334,7 @@ def _column_section(figures: Mapping[str, Any]) -> Section:
         (
             column["name"],
             f"{column['level']} of {column['highest']}",
-            f"{column['loss']:.1%}",
+            percent(column["loss"]),
             *([_examples(column["examples"])] if named else []),
         )
         for column in columns
@@ -339,14 +350,13 @@ def _column_section(figures: Mapping[str, Any]) -> Section:
     if len(figures["passes"]) > 1:
         tables.append(_passes(figures["passes"]))
     more = f" The chart shows the {charts.MOST_COLUMNS} that lost most." if len(columns) > charts.MOST_COLUMNS else ""
-    svg = charts.losses([column["name"] for column in columns], [column["loss"] for column in columns])
     return Section(
         title="What it cost",
         text="Level 0 is the value as it was; the highest level is * for everything. The loss of a column is the mean "
         "share of its other values that a released value could as well stand for; a row left out counts as lost "
         f"entirely.{more}",
         tables=tuple(tables),
-        image=_image(svg),
+        chart=partial(charts.losses, [column["name"] for column in columns], [column["loss"] for column in columns]),
         alt="Bar chart of the information lost by column; the figures are in the table below.",
     )
 
@@ -362,8 +372,8 @@ def _passes(passes: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _examples(examples: Sequence[Mapping[str, Any]]) -> str:
-    shown = [f"{each['label']} ({each['values']:,})" for each in examples[:_MOST_EXAMPLES]]
-    return ", ".join(shown) + (", …" if len(examples) > _MOST_EXAMPLES else "")
+    shown = [f"{each['label']}: {each['values']:,}" for each in examples[:_MOST_EXAMPLES]]
+    return "; ".join(shown) + ("; …" if len(examples) > _MOST_EXAMPLES else "")
 
 
 def _sensitive_section(figures: Mapping[str, Any], attribute: Mapping[str, Any]) -> Section:
@@ -377,9 +387,9 @@ def _sensitive_section(figures: Mapping[str, Any], attribute: Mapping[str, Any])
         (
             name,
             f"{each['before']:,}",
-            f"{each['before'] / before:.1%}",
+            percent(each["before"] / before),
             f"{each['after']:,}",
-            f"{each['after'] / after:.1%}",
+            percent(each["after"] / after),
         )
         for name, each in entries
     ]
@@ -408,7 +418,7 @@ def _sensitive_section(figures: Mapping[str, Any], attribute: Mapping[str, Any])
                 frozenset({1, 2, 3, 4}),
             ),
         ),
-        image=_image(charts.distribution(names, *shares)),
+        chart=partial(charts.distribution, names, *shares),
         alt=f"Bar chart of the values of {attribute['name']} before and after; the figures are in the table below.",
     )
 
@@ -448,7 +458,7 @@ def _single_column_section(figures: Mapping[str, Any]) -> Section:
             Table(
                 "Unique values by column",
                 ("quasi-identifier", "unique rows"),
-                [(name, f"{share:.1%}") for name, share in ordered],
+                [(name, percent(share)) for name, share in ordered],
                 frozenset({1}),
             ),
         ),
@@ -459,8 +469,8 @@ def _as_is_section(figures: Mapping[str, Any]) -> Section:
     rows = [
         (
             each["name"],
-            f"{each['values']:,}",
-            f"{each['largest_share']:.1%}",
+            f"{each['distinct']:,}",
+            percent(each["largest_share"]),
             f"{each['distinct_l']:,}",
             f"{each['entropy_l']:.2f}",
             f"{each['t']:.3f}",
@@ -488,7 +498,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return "unbounded"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-
-
-def _image(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -28,6 +28,7 @@ from dataframe_level_anonymisation.risk import (
     small_table,
     threshold_text,
 )
+from dataframe_level_anonymisation.wording import percent
 from util_services.preview import markdown_cell
 
 if TYPE_CHECKING:
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 """Rises when a key of the document is renamed, removed or changes its meaning; new keys leave it as it is."""
 
-MARKDOWN_BYTES = 90_000
-"""Charts are left out of the Markdown where it would grow beyond: Dagster stores it with every run."""
-
 _PACKAGE = "dataframe-level-anonymisation"
+_CHARTS_BYTES = 50_000  # no further chart after so many in the Markdown, which Dagster stores with every run
 _MOST_VALUES = 20
 _HIGH_SUPPRESSION = 0.1
 _SIZES = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # where the ranges of class sizes start
@@ -179,8 +178,10 @@ def markdown(figures: Mapping[str, Any]) -> str:
     drawn = 0
     for section in page.sections:
         lines += ["", f"#### {_markdown_text(section.title)}", "", _markdown_text(section.text)]
-        if section.image and (drawn := drawn + len(section.image)) < MARKDOWN_BYTES - 20_000:
-            lines += ["", f"![{_markdown_text(section.alt)}]({section.image})"]
+        if section.chart and drawn < _CHARTS_BYTES:
+            image = section.image
+            drawn += len(image)
+            lines += ["", f"![{_markdown_text(section.alt)}]({image})"]
         for table in section.tables:
             lines += ["", *_markdown_table(table.head, table.rows, table.numeric)]
     return "\n".join(lines) + "\n"
@@ -314,8 +315,8 @@ def _about_rows(result: Result) -> Iterator[str]:
         yield small_table(result.rows)
     if (share := result.rows_suppressed / result.rows) > _HIGH_SUPPRESSION:
         yield (
-            f"{share:.1%} of the rows were left out. They are the unusual ones, so what is left may not represent the "
-            "people in the table: compare the distributions below."
+            f"{percent(share)} of the rows were left out. They are the unusual ones, so what is left may not represent "
+            "the people in the table: compare the distributions below."
         )
 
 
@@ -323,22 +324,22 @@ def _about_risk(after: Attackers) -> Iterator[str]:
     if after.journalist.highest > after.threshold:
         enough = math.ceil(1 / after.threshold - 1e-9)
         yield (
-            f"The highest risk of re-identification is {after.journalist.highest:.1%}, above the threshold of "
-            f"{threshold_text(after.threshold)}, which asks for at least {enough:,} people that look alike: too high for a "
-            "public release by that measure, possibly acceptable among known recipients under contract."
+            f"The highest risk of re-identification is {percent(after.journalist.highest)}, above the threshold of "
+            f"{threshold_text(after.threshold)}, which asks for at least {enough:,} people that look alike: too high "
+            "for a public release by that measure, possibly acceptable among known recipients under contract."
         )
 
 
 def _about_columns(result: Result) -> Iterator[str]:
     if raw := [column.name for column in result.columns if not column.level]:
         yield (
-            f"{_names(raw)} released as it was (level 0): every distinct value is still there. Check that none of them "
-            "tells who somebody is."
+            f"Not generalised at all (level 0): {', '.join(map(repr, raw))}. Every value is released as it was: check "
+            "that none tells who somebody is."
         )
     if lost := [column.name for column in result.columns if column.highest and column.level == column.highest]:
         yield (
-            f"{_names(lost)} generalised to the top level: nothing of it is left to analyse. A hierarchy with finer "
-            "steps may keep some of it."
+            f"Generalised to the top level: {', '.join(map(repr, lost))}. Nothing of it is left to analyse; a "
+            "hierarchy with finer steps may keep some of it."
         )
     if not result.sensitive:
         yield no_sensitive_attribute()
@@ -354,12 +355,6 @@ def _about_the_search(result: Result, gap: float) -> Iterator[str]:
             f"{result.quality[1]:.4g} could at best fall by {gap:.4g}, to {result.lower_bound:.4g}. The guarantee is "
             "not affected."
         )
-
-
-def _names(columns: Sequence[str]) -> str:
-    return f"The quasi-identifier{'s' if len(columns) > 1 else ''} {', '.join(map(repr, columns))}" + (
-        " were each" if len(columns) > 1 else " was"
-    )
 
 
 # Rendering

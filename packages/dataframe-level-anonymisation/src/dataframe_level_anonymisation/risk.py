@@ -18,6 +18,7 @@ import numpy as np
 
 from dataframe_level_anonymisation.classes import Codes, Counts, Histogram, group, histogram
 from dataframe_level_anonymisation.roles import check_roles
+from dataframe_level_anonymisation.wording import percent
 from util_services.errors import DataServiceError, nearest
 
 RISK_THRESHOLD = 1 / 11
@@ -166,7 +167,7 @@ class SensitiveRisk:
             equally frequent values that would be as hard to guess, from 1; 0 for an empty table.
         t: Largest distance between the distribution in a class and that in the table, from 0 to 1, all values being
             equally far from each other.
-        values: Number of distinct values in the table.
+        distinct: Number of distinct values in the table.
         largest_share: Share of rows that have the most frequent value, 0 to 1.
 
     References:
@@ -178,7 +179,7 @@ class SensitiveRisk:
     distinct_l: int
     entropy_l: float
     t: float
-    values: int
+    distinct: int
     largest_share: float
 
 
@@ -325,7 +326,7 @@ def _sensitive(name: str, tuples: Histogram) -> SensitiveRisk:
         distinct_l=int(np.bincount(classes.members, minlength=number).min()),
         entropy_l=max(float(np.exp(entropy.min())), 1.0),
         t=min(max(float((1 + excess).max()) / 2, 0.0), 1.0),
-        values=len(overall),
+        distinct=len(overall),
         largest_share=float(overall.max()),
     )
 
@@ -338,18 +339,18 @@ def _warnings(rows: int, risks: Attackers, sensitive: Sequence[SensitiveRisk], o
         warnings.append(small_table(rows))
     if risks.journalist.highest > risks.threshold:
         warnings.append(
-            f"{risks.journalist.share_above:.1%} of the rows have a risk of re-identification above the threshold of "
-            f"{threshold_text(risks.threshold)}; the highest is {risks.journalist.highest:.1%}. Anonymise the table "
-            "before it is shared."
+            f"{percent(risks.journalist.share_above)} of the rows have a risk of re-identification above the threshold "
+            f"of {threshold_text(risks.threshold)}; the highest is {percent(risks.journalist.highest)}. Anonymise the "
+            "table before it is shared."
         )
     if not sensitive:
         warnings.append(no_sensitive_attribute())
     warnings += [dominant(each.name, each.largest_share) for each in sensitive if each.largest_share > DOMINANT_SHARE]
     if outside:
         warnings.append(
-            f"{outside:,} rows have a combination of quasi-identifiers that the population table does not have, "
-            "although it should contain everybody: check that both spell values alike. These rows are rated as if "
-            "nobody outside of the table had their combination."
+            f"{outside:,} row{'s' * (outside > 1)} with a combination of quasi-identifiers that the population table "
+            "lacks, although it should contain everybody: check that both spell values alike. Such rows are rated as "
+            "if nobody outside of the table had their combination."
         )
     return warnings
 
@@ -373,6 +374,6 @@ def no_sensitive_attribute() -> str:
 def dominant(column: str, share: float) -> str:
     """Warn that a sensitive value is nearly everybody's."""
     return (
-        f"One value of the sensitive attribute {column!r} is in {share:.1%} of the rows: whoever is known to be in the "
-        "table very likely has it, whatever is done to the quasi-identifiers."
+        f"One value of the sensitive attribute {column!r} is in {percent(share)} of the rows: whoever is known to be "
+        "in the table very likely has it, whatever is done to the quasi-identifiers."
     )
