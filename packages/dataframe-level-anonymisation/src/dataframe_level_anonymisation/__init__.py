@@ -17,5 +17,6 @@ Examples:
 from dataframe_level_anonymisation.anonymise import Result, anonymise
 from dataframe_level_anonymisation.privacy_models import KAnonymity, PrivacyModel
 from dataframe_level_anonymisation.quality_models import Loss, QualityModel
+from dataframe_level_anonymisation.risk import RiskReport, assess_risk
 
-__all__ = ["KAnonymity", "Loss", "PrivacyModel", "QualityModel", "Result", "anonymise"]
+__all__ = ["KAnonymity", "Loss", "PrivacyModel", "QualityModel", "Result", "RiskReport", "anonymise", "assess_risk"]

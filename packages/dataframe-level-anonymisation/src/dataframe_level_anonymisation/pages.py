@@ -116,7 +116,7 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
                 f"threshold {threshold_text(threshold)}",
             ),
             Tile(
-                "Least loss",
+                "Least possible loss",
                 "proven" if figures["optimal"] else "not proven",
                 "no other choice of levels loses less" if figures["optimal"] else "a better choice of levels may exist",
             ),

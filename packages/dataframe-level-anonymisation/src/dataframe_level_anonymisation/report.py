@@ -174,7 +174,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
     lines += [f"- {meaning}" for _, meaning in page.verdict if meaning]
     lines += ["", *_markdown_table(("", "", ""), [(tile.name, tile.value, tile.note) for tile in page.tiles])]
     if page.warnings:
-        lines += ["", "**Please note**", "", *[f"- ⚠ {_markdown_text(warning)}" for warning in page.warnings]]
+        lines += ["", "#### Please note", "", *[f"- ⚠ {_markdown_text(warning)}" for warning in page.warnings]]
     drawn = 0
     for section in page.sections:
         lines += ["", f"#### {_markdown_text(section.title)}", "", _markdown_text(section.text)]
