@@ -32,7 +32,7 @@ def jobs() -> list[JobDefinition]:
 
 
 def test_every_job_of_the_packages_is_registered() -> None:
-    services = ("k_anonymity_job", "l_diversity_job", "t_closeness_job", "anonymise_job")
+    services = ("k_anonymity_job", "l_diversity_job", "t_closeness_job", "anonymise_job", "risk_report_job")
     assert {job.name for job in jobs()} == {
         "data_processing_job",
         *services,

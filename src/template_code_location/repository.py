@@ -9,6 +9,8 @@ from dataframe_level_anonymisation.jobs import (
     k_anonymity_job_s3,
     l_diversity_job,
     l_diversity_job_s3,
+    risk_report_job,
+    risk_report_job_s3,
     t_closeness_job,
     t_closeness_job_s3,
 )
@@ -29,6 +31,8 @@ defs = Definitions(
         t_closeness_job_s3,
         anonymise_job,
         anonymise_job_s3,
+        risk_report_job,
+        risk_report_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={

@@ -92,7 +92,7 @@ def test_the_report_is_metadata_of_the_run(tmp_path: Path) -> None:
         for event in result.all_events
         if event.is_successful_output and event.step_output_data.output_name == "metrics"
     )
-    assert "k-anonymity (k = 4): met and verified" in str(metadata["report"].value)
+    assert "k-anonymity (k = 4): met, verified on the output" in str(metadata["report"].value)
     assert metadata["metrics"].value["achieved"] == {"k": 4}  # type: ignore[index,call-overload]
 
 

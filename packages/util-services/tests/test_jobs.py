@@ -1,17 +1,21 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import (
     DagsterInvalidConfigError,
     Definitions,
+    In,
     JobDefinition,
+    Nothing,
     OpExecutionContext,
+    Out,
     ResourceDefinition,
     graph,
     op,
 )
 
-from util_services.jobs import TableJobs, service_job, table_jobs
+from util_services.jobs import ReportOps, TableJobs, report_jobs, service_job, table_jobs
 from util_services.resources import s3_resource
 
 
@@ -75,8 +79,6 @@ def test_jobs_run_in_one_process_and_the_definitions_resource_wins(job: JobDefin
 
 
 def test_a_service_op_becomes_two_jobs_with_complete_defaults() -> None:
-    from dagster import Out
-
     @op(out={"data": Out(), "metrics": Out()}, config_schema={"x": int})
     def service(df: Any):  # type: ignore[no-untyped-def]
         return df, {}
@@ -99,3 +101,63 @@ def test_a_service_op_becomes_two_jobs_with_complete_defaults() -> None:
     Definitions(jobs=[*jobs], resources={"s3": s3_resource.configured({"resource_name": "selfS3"})}).resolve_job_def(
         "thing_job_s3"
     )
+
+
+SAID: list[Any] = []
+
+
+@op(ins={"metrics": In(), "written": In(Nothing)})
+def tell(metrics):  # type: ignore[no-untyped-def]
+    SAID.append(metrics)
+
+
+@op(ins={"metrics": In(), "written": In(Nothing)}, required_resource_keys={"s3"})
+def tell_s3(metrics):  # type: ignore[no-untyped-def]
+    SAID.append(metrics)
+
+
+COMMON: dict[str, Any] = {
+    "name": "thing_job",
+    "description": "Does a thing.",
+    "business_operation": "THING",
+    "config": {"x": 1},
+    "sample_input": "in.csv",
+}
+
+
+def local_defs(jobs: TableJobs) -> Definitions:
+    return Definitions(jobs=[*jobs], resources={"s3": s3_resource.configured({"resource_name": "selfS3"})})
+
+
+def test_a_report_is_written_after_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @op(out={"data": Out(), "metrics": Out()}, config_schema={"x": int})
+    def service(df: Any):  # type: ignore[no-untyped-def]
+        return df, {"rows": 1}
+
+    jobs = table_jobs(service, **COMMON, sample_output="out.csv", reports=ReportOps(tell, tell_s3))
+    for job, writer, reporter in ((jobs.local, "write_df_to_csv", "tell"), (jobs.s3, "write_csv_to_s3", "tell_s3")):
+        (upstream,) = [inputs for node, inputs in job.graph.dependencies.items() if node.name == reporter]
+        assert {name: source.node for name, source in upstream.items()} == {"metrics": "service", "written": writer}
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("a\n1\n")
+    SAID.clear()
+    assert local_defs(jobs).resolve_job_def("thing_job").execute_in_process().success
+    assert SAID == [{"rows": 1}]
+
+
+def test_a_service_that_changes_nothing_becomes_two_jobs_that_write_a_report_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @op(out={"metrics": Out()}, config_schema={"x": int})
+    def assess(df: Any):  # type: ignore[no-untyped-def]
+        return {"rows": len(df.collect())}
+
+    jobs = report_jobs(assess, ReportOps(tell, tell_s3), **COMMON)
+    assert sorted(jobs.local.graph.node_dict) == ["assess", "preview_dataframe", "read_csv_to_df", "tell"]
+    assert sorted(jobs.s3.graph.node_dict) == ["assess", "preview_dataframe", "read_csv_from_s3", "tell_s3"]
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("a\n1\n2\n")
+    SAID.clear()
+    assert local_defs(jobs).resolve_job_def("thing_job").execute_in_process().success
+    assert SAID == [{"rows": 2}]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["in.csv"]

@@ -31,6 +31,15 @@ def test_a_small_and_a_large_file_arrive_whole(bucket: str, s3: "S3Client", tmp_
         assert back.read_bytes() == source.read_bytes()
 
 
+def test_an_object_has_the_content_type_that_is_named(bucket: str, s3: "S3Client", tmp_path: Path) -> None:
+    source = tmp_path / "f"
+    source.write_bytes(b"0")
+    upload(s3, source, bucket, "named", silent, content_type="text/html; charset=utf-8")
+    upload(s3, source, bucket, "unnamed", silent)
+    assert s3.head_object(Bucket=bucket, Key="named")["ContentType"] == "text/html; charset=utf-8"
+    assert s3.head_object(Bucket=bucket, Key="unnamed")["ContentType"] != "text/html; charset=utf-8"
+
+
 def test_progress_is_reported_while_a_transfer_goes_on(
     bucket: str, s3: "S3Client", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

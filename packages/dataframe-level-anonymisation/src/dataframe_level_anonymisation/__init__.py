@@ -37,6 +37,7 @@ from dataframe_level_anonymisation.quality_models import (
     Precision,
 )
 from dataframe_level_anonymisation.result import Result
+from dataframe_level_anonymisation.risk import RiskReport, assess_risk
 
 __all__ = [
     "AlphaKAnonymity",
@@ -55,7 +56,9 @@ __all__ = [
     "PrivacyModel",
     "RecursiveCLDiversity",
     "Result",
+    "RiskReport",
     "SampleUniqueness",
     "TCloseness",
     "anonymise",
+    "assess_risk",
 ]

@@ -69,8 +69,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     lazy = data.lazy()
     own = [model.attribute for model in models if model.attribute is not None]
     sensitive = list(dict.fromkeys([*sensitive_attributes, *own]))
-    roles = {"ident": identifiers, "quasi_identifiers": quasi_identifiers, "sensitive_attributes": sensitive}
-    check_roles(lazy.collect_schema().names(), roles)
+    check_roles(lazy.collect_schema().names(), identifiers, quasi_identifiers, sensitive)
     measure = _checked(models, suppression_limit, quality, recoding, search_budget_seconds)
     specs = _specs(quasi_identifiers, hierarchies)
     people = None if population is None else nw.from_native(population).lazy()
@@ -178,7 +177,7 @@ def _infeasible(task: Task, models: Sequence[PrivacyModel], suppression_limit: f
 
 def _requirement(model: PrivacyModel) -> dict[str, Any]:
     protected = {} if model.attribute is None else {"sensitive_attribute": model.attribute}
-    return {"name": model.name, **model.parameters, **protected}
+    return {"name": model.name, "meaning": model.meaning, **model.parameters, **protected}
 
 
 def _losses(tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recoded) -> list[float]:

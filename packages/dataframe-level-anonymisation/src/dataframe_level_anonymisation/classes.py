@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from util_services.errors import DataServiceError
+from util_services.errors import DataServiceError, nearest
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -310,9 +310,7 @@ def _like(frame: nw.LazyFrame[Any], population: nw.LazyFrame[Any], columns: Sequ
     own, theirs = frame.collect_schema(), population.collect_schema()
     for name in columns:
         if name not in theirs:
-            raise DataServiceError(
-                f"The population table lacks the quasi-identifier {name!r}: give a table with all of them."
-            )
+            raise DataServiceError(f"The population table has no column {name!r}: {nearest(name, theirs.names())}")
         if theirs[name] != own[name]:
             raise DataServiceError(
                 f"The column {name!r} is {theirs[name]} in the population table and {own[name]} in the data: "

@@ -19,19 +19,38 @@ from dataframe_level_anonymisation.privacy_models import (
     SampleUniqueness,
     TCloseness,
 )
+from dataframe_level_anonymisation.risk import RISK_THRESHOLD
 from util_services.errors import DataServiceError
 
 _K = "Every combination of quasi-identifiers shall occur in at least so many rows; a whole number from 1."
+_QUASI = "Columns that together could single a person out."
 _SENSITIVE = "Column whose values shall not be inferred; it stays as it is."
 _ORDERED = "Ground distance: equal, ordered (numbers, by rank) or hierarchical."
 
 
 class _Roles(Config):
     ident: list[str] = Field(description="Columns that identify a person directly; their cells become *.")
-    quasi_identifiers: list[str] = Field(description="Columns that together could single a person out.")
+    quasi_identifiers: list[str] = Field(description=_QUASI)
 
 
-class _Measure(Config):
+class _Reported(Config):
+    population: str | None = Field(
+        default=None,
+        description="Table of the people among whom an attacker looks, with all quasi-identifiers: a path or "
+        "s3://bucket/key, read with the defaults of the reading step.",
+    )
+    risk_threshold: float = Field(
+        default=RISK_THRESHOLD,
+        description="Re-identification risk above which a row counts as at risk, above 0 to 1; default 1/11.",
+    )
+    report_path: str | None = Field(default=None, description="Local jobs: write the report there, .html and .json.")
+    report_key: str | None = Field(default=None, description="S3 jobs: write the report there, .html and .json.")
+    report_bucket: str | None = Field(
+        default=None, description="S3 jobs: bucket of the report, if it is another than the output's."
+    )
+
+
+class _Measure(_Reported):
     supp_level: float = Field(description="Share of rows that may be left out, in per cent, 0 to 100.")
     generalisation_hierarchies: dict[str, Any] = Field(
         description="How each quasi-identifier is coarsened: a name such as simpl_age, a .csv file, or a specification "
@@ -47,16 +66,13 @@ class _Measure(Config):
     search_budget_seconds: float = Field(
         default=60.0, description="How long more than 20 million combinations of levels are searched."
     )
-    population: str | None = Field(
-        default=None,
-        description="Table that the data are a sample of, a path or s3://bucket/key, read with the defaults of the "
-        "reading step; for k-map and the journalist's risk.",
-    )
-    risk_threshold: float = Field(default=0.09, description="Re-identification risk above which a row is counted.")
-    report_path: str | None = Field(default=None, description="Local jobs: write the report there, .html and .json.")
-    report_key: str | None = Field(
-        default=None, description="S3 jobs: write the report there, .html and .json, in the bucket of the output."
-    )
+
+
+class RiskReportConfig(_Reported):
+    """The risk of a table as it is."""
+
+    quasi_identifiers: list[str] = Field(description=_QUASI)
+    sensitive_attributes: list[str] = Field(description="Columns worth protecting.")
 
 
 class KAnonymityConfig(_Roles, _Measure):

@@ -9,9 +9,13 @@ from dataframe_level_anonymisation.ops import (
     apply_l_diversity,
     apply_privacy_models,
     apply_t_closeness,
+    assess_table_risk,
 )
-from util_services.jobs import TableJobs, table_jobs
+from dataframe_level_anonymisation.report_ops import REPORTS
+from util_services.jobs import TableJobs, report_jobs, table_jobs
 
+_OPERATION = "ANONYMISATION"
+_SAMPLE = "examples/patients.csv"
 _ROLES = {"ident": ["Name"], "quasi_identifiers": ["age", "gender"]}
 _MEASURE = {
     "supp_level": 0.0,
@@ -24,10 +28,11 @@ def _jobs(service: OpDefinition, name: str, description: str, sample_output: str
         service,
         name=name,
         description=description,
-        business_operation="ANONYMISATION",
-        sample_input="examples/patients.csv",
+        business_operation=_OPERATION,
+        sample_input=_SAMPLE,
         sample_output=f"output/{sample_output}",
         config=_ROLES | config | _MEASURE,
+        reports=REPORTS,
     )
 
 
@@ -67,4 +72,14 @@ anonymise_job, anonymise_job_s3 = _jobs(
             {"model": {"distinct_l_diversity": {"l": 2, "sensitive_attribute": "disease"}}},
         ],
     },
+)
+
+risk_report_job, risk_report_job_s3 = report_jobs(
+    assess_table_risk,
+    REPORTS,
+    name="risk_report_job",
+    description="Reports how identifying a table is as it is, and changes nothing.",
+    business_operation=_OPERATION,
+    config={"quasi_identifiers": ["age", "gender"], "sensitive_attributes": ["disease"]},
+    sample_input=_SAMPLE,
 )

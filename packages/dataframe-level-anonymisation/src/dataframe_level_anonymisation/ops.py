@@ -9,7 +9,7 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 from dataframe_level_anonymisation import config as configs
 from dataframe_level_anonymisation import report
 from dataframe_level_anonymisation.anonymise import anonymise
-from dataframe_level_anonymisation.privacy_models import title
+from dataframe_level_anonymisation.risk import assess_risk
 from util_services.csv_files import COMMA_SEPARATED
 from util_services.failures import reported
 from util_services.formats import scan
@@ -67,33 +67,55 @@ Configured = configs.KAnonymityConfig | configs.LDiversityConfig | configs.TClos
 
 def _anonymised(context: OpExecutionContext, config: Configured, df: nw.LazyFrame[Any]) -> Outputs:
     with reported(), ExitStack() as side_inputs:
-        models = config.models()
-        population = None
-        if config.population is not None:
-            path = side_inputs.enter_context(opened(config.population, context.run_id, context.log.info))
-            population = scan(path, COMMA_SEPARATED)
         result = anonymise(
             df.to_native(),
             quasi_identifiers=config.quasi_identifiers,
             hierarchies=config.generalisation_hierarchies,
-            models=models,
+            models=config.models(),
             identifiers=config.ident,
             sensitive_attributes=config.sensitive_attributes,
             suppression_limit=config.supp_level,
             quality=config.quality,
             recoding=config.recoding,
             search_budget_seconds=config.search_budget_seconds,
-            population=population,
+            population=_population(context, config.population, side_inputs),
         )
-        text, figures = report.markdown(result, [title(model) for model in models]), report.metrics(result)
-        context.log.info(f"Anonymisation report\n\n{text}\n")
-        context.log.info(
-            f"Anonymised {result.rows:,} rows.",
-            extra={"event_type": "BUSINESS_EVENT", "op_name": context.op.name, "custom_fields": figures},
+        document = report.document(result, risk_threshold=config.risk_threshold, name_values=True)
+        return Output(result.frame, "data"), _told(context, f"Anonymised {result.rows:,} rows.", document)
+
+
+def _told(context: OpExecutionContext, message: str, document: dict[str, Any]) -> Output[dict[str, Any]]:
+    """Log a report and attach it, both without cell values; they stay in the output, for the report's files."""
+    figures = report.without_values(document)
+    context.log.info(f"Report\n\n{report.markdown(document, with_charts=False)}\n")
+    context.log.info(
+        message, extra={"event_type": "BUSINESS_EVENT", "op_name": context.op.name, "custom_fields": figures}
+    )
+    metadata = {"report": MetadataValue.md(report.markdown(document)), "metrics": MetadataValue.json(figures)}
+    return Output(document, "metrics", metadata=metadata)
+
+
+@op(
+    description="Tells how identifying a table is as it is: re-identification risk, uniqueness, sensitive values.",
+    ins=_IN,
+    out={"metrics": Out(dict[str, Any])},
+)
+def assess_table_risk(
+    context: OpExecutionContext, config: configs.RiskReportConfig, df: nw.LazyFrame[Any]
+) -> Output[dict[str, Any]]:
+    """Report the risks of a table without changing it."""
+    with reported(), ExitStack() as side_inputs:
+        assessed = assess_risk(
+            df.to_native(),
+            quasi_identifiers=config.quasi_identifiers,
+            sensitive_attributes=config.sensitive_attributes,
+            population=_population(context, config.population, side_inputs),
+            risk_threshold=config.risk_threshold,
         )
-        return (
-            Output(result.frame, "data"),
-            Output(
-                figures, "metrics", metadata={"report": MetadataValue.md(text), "metrics": MetadataValue.json(figures)}
-            ),
-        )
+        return _told(context, f"Assessed {assessed.rows:,} rows.", report.risk_document(assessed))
+
+
+def _population(context: OpExecutionContext, location: str | None, side_inputs: ExitStack) -> Any:
+    if location is None:
+        return None
+    return scan(side_inputs.enter_context(opened(location, context.run_id, context.log.info)), COMMA_SEPARATED)

@@ -17,6 +17,8 @@ defs = Definitions(
         jobs.t_closeness_job_s3,
         jobs.anonymise_job,
         jobs.anonymise_job_s3,
+        jobs.risk_report_job,
+        jobs.risk_report_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={"s3": s3_resource.configured({"resource_name": "selfS3"})},

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Sizes = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class SensitiveDistribution:
 
     name: str
     values: tuple[str | None, ...]
-    before: Sizes
-    after: Sizes
+    before: IntArray
+    after: IntArray
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Result:
         frame: The anonymised frame, of the type that was given; lazy frames stay lazy.
         rows: Rows of the input.
         rows_suppressed: Rows left out.
-        requirements: What was asked: name and parameters of each model, and its sensitive attribute if it has one.
+        requirements: What was asked: name, meaning and parameters of each model, and its sensitive attribute if it has
+            one.
         columns: What became of each quasi-identifier.
         passes: The searches whose outcomes were applied.
         loss: Mean generalised loss over all quasi-identifier cells of the input, 0 to 1, suppressed cells 1.
@@ -80,8 +81,8 @@ class Result:
         achieved: Parameters reached, recomputed from the output, such as ``{"k": 4}``; the worst of several sensitive
             attributes; empty if no row is left.
         achieved_by_attribute: The same for each sensitive attribute that a model protects.
-        classes_before: Sizes of the equivalence classes of the input, ascending.
-        classes_after: Sizes of the equivalence classes of the output, ascending.
+        classes_before: IntArray of the equivalence classes of the input, ascending.
+        classes_after: IntArray of the equivalence classes of the output, ascending.
         population_before: Rows of the population in each class of ``classes_before``, if a population was given.
         population_after: Rows of the population in each class of ``classes_after``, if a population was given.
         sensitive: Distribution of each sensitive attribute.
@@ -104,10 +105,10 @@ class Result:
     quality: tuple[str, float]
     achieved: dict[str, float]
     achieved_by_attribute: dict[str, dict[str, float]]
-    classes_before: Sizes
-    classes_after: Sizes
-    population_before: Sizes | None
-    population_after: Sizes | None
+    classes_before: IntArray
+    classes_after: IntArray
+    population_before: IntArray | None
+    population_after: IntArray | None
     sensitive: tuple[SensitiveDistribution, ...]
     suppression_limit: float
     recoding: str

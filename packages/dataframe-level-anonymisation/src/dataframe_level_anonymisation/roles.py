@@ -1,22 +1,30 @@
-"""The roles of columns: each has one at most."""
+"""Roles of columns: identifier, quasi-identifier, sensitive attribute."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from util_services.errors import DataServiceError, nearest
 
 
-def check_roles(columns: Sequence[str], roles: Mapping[str, Sequence[str]]) -> None:
-    """Check that every column named exists and has one role.
+def check_roles(
+    columns: Sequence[str], identifiers: Sequence[str], quasi_identifiers: Sequence[str], sensitive: Sequence[str]
+) -> None:
+    """Check that every named column exists and has one role, and that there is a quasi-identifier.
 
     Args:
         columns: Columns of the table.
-        roles: Column names by role, as the roles are called in run configurations.
+        identifiers: Columns that identify a person directly.
+        quasi_identifiers: At least one column.
+        sensitive: Sensitive attributes.
 
     Raises:
-        DataServiceError: If there are no quasi-identifiers, a column does not exist or is named twice.
+        DataServiceError: If they do not.
+
+    Examples:
+        >>> check_roles(["age", "disease"], [], ["age"], ["disease"])
     """
-    if not roles.get("quasi_identifiers"):
+    if not quasi_identifiers:
         raise DataServiceError("The quasi_identifiers are empty: name at least one column.")
+    roles = {"ident": identifiers, "quasi_identifiers": quasi_identifiers, "sensitive_attributes": sensitive}
     role_of: dict[str, str] = {}
     for role, names in roles.items():
         for name in names:

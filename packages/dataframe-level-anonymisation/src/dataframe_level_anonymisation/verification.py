@@ -8,7 +8,7 @@ import narwhals as nw
 import numpy as np
 
 from dataframe_level_anonymisation.classes import Attribute, Counts, Entries, Histogram, histogram
-from dataframe_level_anonymisation.privacy_models import ClassTest, PrivacyModel, TCloseness, Test
+from dataframe_level_anonymisation.privacy_models import ClassTest, PrivacyModel, TCloseness, Test, passed, worst
 from util_services.errors import DataServiceError
 
 
@@ -63,10 +63,9 @@ def verify(
     met = 0 <= source.rows - found.rows <= most_suppressed
     for model in models:
         for test in model.tests(source):
-            figure, passed = _figure(test, found)
-            met &= passed
+            met &= passed(test, found)
             if found.rows:
-                _note(test, model, figure, achieved, by_attribute)
+                _note(test, model, worst(test, found), achieved, by_attribute)
     if not met:
         raise DataServiceError(
             "The output does not meet the requirement although the search found that it would, so nothing is written: "
@@ -76,22 +75,12 @@ def verify(
         for model in models:
             if isinstance(model, TCloseness):
                 (test,) = model.tests(found)
-                figure, _ = _figure(test, found)
+                figure = worst(test, found)
                 by_attribute[model.attribute]["t_released"] = figure
                 achieved["t_released"] = max(achieved.get("t_released", 0.0), figure)
     order = np.argsort(found.counts, kind="stable")
     population = None if found.population is None else found.population[order]
     return Verified(found.rows, achieved, by_attribute, found.counts[order], population)
-
-
-def _figure(test: Test, found: Histogram) -> tuple[float, bool]:
-    """Worst figure and whether all pass."""
-    if isinstance(test, ClassTest):
-        figures = test.figures(found.classes)
-        worst = figures.min if test.worst == "smallest" else figures.max
-        return float(worst()) if len(figures) else 0.0, bool(test.passes(figures).all())
-    figures = test.figures(np.sort(found.counts))[:1]
-    return float(figures[0]), bool(test.passes(figures).all())
 
 
 def _note(
@@ -102,12 +91,12 @@ def _note(
     by_attribute: dict[str, dict[str, float]],
 ) -> None:
     smallest = isinstance(test, ClassTest) and test.worst == "smallest"
-    worst = min if smallest else max
+    keep = min if smallest else max
     value = int(figure) if smallest and figure == int(figure) and test.parameter != "entropy_l" else figure
-    achieved[test.parameter] = worst(achieved.get(test.parameter, value), value)
+    achieved[test.parameter] = keep(achieved.get(test.parameter, value), value)
     if model.attribute is not None:
         own = by_attribute.setdefault(model.attribute, {})
-        own[test.parameter] = worst(own.get(test.parameter, value), value)
+        own[test.parameter] = keep(own.get(test.parameter, value), value)
 
 
 def _recoded(attribute: Attribute, values: list[Any]) -> Attribute:

@@ -58,6 +58,17 @@ def bindings() -> Bindings:
     )
 
 
+class ReportOps(NamedTuple):
+    """Two ops that write a report, each with the inputs ``metrics`` and ``written`` (Nothing) and without outputs.
+
+    They write where the service op's configuration says (``report_path``, ``report_key``), and nothing if it says
+    nothing.
+    """
+
+    local: OpDefinition
+    s3: OpDefinition
+
+
 class TableJobs(NamedTuple):
     """A service as two jobs."""
 
@@ -74,6 +85,7 @@ def table_jobs(
     config: Mapping[str, Any],
     sample_input: str,
     sample_output: str,
+    reports: ReportOps | None = None,
 ) -> TableJobs:
     """Build ``NAME`` on local files and ``NAME_s3`` on S3 objects: read → preview → service → preview → write.
 
@@ -85,17 +97,22 @@ def table_jobs(
         config: Configuration of the service op that succeeds on the sample.
         sample_input: Path of the sample, also its key in the sample bucket.
         sample_output: Path, and key, of the result.
+        reports: Ops that put a report beside the result once it is written.
     """
 
     @graph(name=name, description=description)
     def local() -> None:
-        data, _ = service(preview_dataframe(read_csv_to_df()))
-        write_df_to_csv(preview_dataframe(data))
+        data, metrics = service(preview_dataframe(read_csv_to_df()))
+        written = write_df_to_csv(preview_dataframe(data))
+        if reports:
+            reports.local(metrics, written)
 
     @graph(name=f"{name}_s3", description=f"{description} Reads from and writes to S3.")
     def on_s3() -> None:
-        data, _ = service(preview_dataframe(read_csv_from_s3()))
-        write_csv_to_s3(preview_dataframe(data))
+        data, metrics = service(preview_dataframe(read_csv_from_s3()))
+        written = write_csv_to_s3(preview_dataframe(data))
+        if reports:
+            reports.s3(metrics, written)
 
     service_config = {service.name: {"config": dict(config)}}
     local_files = {
@@ -109,6 +126,46 @@ def table_jobs(
     tags = {BUSINESS_OPERATION: business_operation}
     return TableJobs(
         service_job(local, tags=tags, default_ops=local_files | service_config),
+        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+    )
+
+
+def report_jobs(
+    service: OpDefinition,
+    reports: ReportOps,
+    *,
+    name: str,
+    description: str,
+    business_operation: str,
+    config: Mapping[str, Any],
+    sample_input: str,
+) -> TableJobs:
+    """Build ``NAME`` and ``NAME_s3`` that change nothing: read → preview → service → report.
+
+    Args:
+        service: An op with one table as input and the only output ``metrics``.
+        reports: Ops that write the report.
+        name: Name of the local job.
+        description: One sentence for the Dagster UI.
+        business_operation: Value of the ``business_operation`` tag.
+        config: Configuration of the service op that succeeds on the sample.
+        sample_input: Path of the sample, also its key in the sample bucket.
+    """
+
+    @graph(name=name, description=description)
+    def local() -> None:
+        reports.local(service(preview_dataframe(read_csv_to_df())))
+
+    @graph(name=f"{name}_s3", description=f"{description} Reads from S3.")
+    def on_s3() -> None:
+        reports.s3(service(preview_dataframe(read_csv_from_s3())))
+
+    tags = {BUSINESS_OPERATION: business_operation}
+    service_config = {service.name: {"config": dict(config)}}
+    local_file = {"read_csv_to_df": {"config": {"input_path": sample_input}}}
+    objects = {"read_csv_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}}}
+    return TableJobs(
+        service_job(local, tags=tags, default_ops=local_file | service_config),
         service_job(on_s3, tags=tags, default_ops=objects | service_config),
     )
 

@@ -103,7 +103,9 @@ def download(client: "S3Client", bucket: str, key: str, path: Path, log: Log) ->
     return Transferred(bucket, key, head["ETag"].strip('"'), size, time.monotonic() - started)
 
 
-def upload(client: "S3Client", path: Path, bucket: str, key: str, log: Log) -> Transferred:
+def upload(
+    client: "S3Client", path: Path, bucket: str, key: str, log: Log, *, content_type: str | None = None
+) -> Transferred:
     """Store a local file as one object: a single PUT, or a multipart upload that is completed at the end or aborted.
 
     Args:
@@ -112,6 +114,7 @@ def upload(client: "S3Client", path: Path, bucket: str, key: str, log: Log) -> T
         bucket: Bucket name.
         key: Object key.
         log: Takes a progress line at least every 10 s.
+        content_type: Media type that the object is served with; ``None`` leaves it to the storage.
 
     Raises:
         DataServiceError: As :func:`download`, or if the stored size differs from the file's.
@@ -121,7 +124,18 @@ def upload(client: "S3Client", path: Path, bucket: str, key: str, log: Log) -> T
         if not _bucket_exists(client, bucket):  # some storages would create it, hiding a mistyped name
             raise DataServiceError(_no_bucket(bucket))
         progress = _Progress(f"Writing s3://{bucket}/{key}", size)
-        _follow(lambda: client.upload_file(str(path), bucket, key, Config=_TRANSFER, Callback=progress), progress, log)
+        _follow(
+            lambda: client.upload_file(
+                str(path),
+                bucket,
+                key,
+                ExtraArgs={"ContentType": content_type} if content_type else {},
+                Config=_TRANSFER,
+                Callback=progress,
+            ),
+            progress,
+            log,
+        )
         head = client.head_object(Bucket=bucket, Key=key)
     if head["ContentLength"] != size:
         raise DataServiceError(

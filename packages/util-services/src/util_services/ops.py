@@ -54,7 +54,7 @@ def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: p
     """Write a local table."""
     with reported():
         started = time.monotonic()
-        target = _output_file(context, config.output_path)
+        target = output_file(context, config.output_path)
         format_of(target.name)
         with whole_file(target) as partial:
             sink(df, partial, target.name, config.dialect, index=config.index)
@@ -96,7 +96,7 @@ def write_string_to_txt(context: OpExecutionContext, config: configs.WriteTxt, t
     """Write a local text."""
     with reported():
         started = time.monotonic()
-        target = _output_file(context, config.output_path)
+        target = output_file(context, config.output_path)
         with whole_file(target) as partial:
             write_text(text, partial, target.name, config.encoding)
         context.add_output_metadata(_written(target, config.output_path, started))
@@ -134,33 +134,59 @@ def _read_table(path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> 
     return read(path, config.dialect, limit_rows=config.limit_rows)
 
 
-def _output_file(context: OpExecutionContext, output_path: str) -> Path:
-    target = data_path(output_path)
-    if any("input_path" in step and data_path(step["input_path"]) == target for step in _other_steps(context)):
-        raise DataServiceError(f"The output_path {output_path!r} is the input of this run: choose another file.")
+def output_file(context: OpExecutionContext, path: str, key: str = "output_path") -> Path:
+    """Resolve the path of a file to write, which no other step of the run may read or write.
+
+    Args:
+        context: The step that writes.
+        path: The path as the user wrote it.
+        key: Name of its configuration key, for messages.
+
+    Raises:
+        DataServiceError: If the path is taken, is a folder, or lies outside ``DATA_ROOT``.
+    """
+    target = data_path(path)
+    for step in other_steps(context).values():
+        for taken, what in (("input_path", "input"), ("output_path", "output")):
+            if taken in step and data_path(step[taken]) == target:
+                raise DataServiceError(f"The {key} {path!r} is the {what} of this run: choose another file.")
     if target.is_dir():
-        raise DataServiceError(f"The output_path {output_path!r} is a folder: give the path of a file.")
+        raise DataServiceError(f"The {key} {path!r} is a folder: give the path of a file.")
     return target
 
 
-def _other_steps(context: OpExecutionContext) -> Iterator[Mapping[str, Any]]:
-    """Give the configurations of the run's other steps, to see what is its input."""
-    steps: Mapping[str, Any] = context.run.run_config.get("ops", {})  # type: ignore[assignment]
-    for name, step in steps.items():
-        if name != context.op_handle.name and step:
-            yield step.get("config", {})
+def check_object(context: OpExecutionContext, bucket: str, key: str) -> None:
+    """Refuse to write an object that another step of the run reads or writes.
+
+    Raises:
+        DataServiceError: If one does.
+    """
+    for name, step in other_steps(context).items():
+        if (step.get("bucket_name"), step.get("file_key")) == (bucket, key):
+            what = "output" if name.startswith("write") else "input"
+            raise DataServiceError(
+                f"The object {key!r} in the bucket {bucket!r} is the {what} of this run: choose another key."
+            )
 
 
-def _client(context: OpExecutionContext) -> "S3Client":
+def other_steps(context: OpExecutionContext) -> dict[str, Mapping[str, Any]]:
+    """Give the configurations of the run's other steps by name, whether the run or the job's default names them."""
+    steps = context.get_step_execution_context().resolved_run_config.ops
+    own = str(context.op_handle)
+    return {name: step.config for name, step in steps.items() if name != own and isinstance(step.config, Mapping)}
+
+
+def s3_client(context: OpExecutionContext) -> "S3Client":
+    """Give the client of the resource ``s3``."""
     client: S3Client = context.resources.s3.meta.client
     return client
 
 
 @contextmanager
 def _downloaded(context: OpExecutionContext, bucket: str, key: str) -> Iterator[tuple[Path, Transferred]]:
-    path = _scratch(context, key)
+    path = scratch(context, key)
     try:
-        yield path, download(_client(context), bucket, key, path, context.log.info)
+        yield path, download(s3_client(context), bucket, key, path, context.log.info)
     finally:
         path.unlink(missing_ok=True)
 
@@ -168,20 +194,17 @@ def _downloaded(context: OpExecutionContext, bucket: str, key: str) -> Iterator[
 @contextmanager
 def _to_upload(context: OpExecutionContext, bucket: str, key: str) -> Iterator[Path]:
     """Give a private file to write; store it as the object when the block ends well."""
-    if any((step.get("bucket_name"), step.get("file_key")) == (bucket, key) for step in _other_steps(context)):
-        raise DataServiceError(
-            f"The object {key!r} in the bucket {bucket!r} is the input of this run: choose another key."
-        )
-    path = _scratch(context, key)
+    check_object(context, bucket, key)
+    path = scratch(context, key)
     try:
         yield path
-        transferred = upload(_client(context), path, bucket, key, context.log.info)
+        transferred = upload(s3_client(context), path, bucket, key, context.log.info)
         context.add_output_metadata(_metadata(transferred))
     finally:
         path.unlink(missing_ok=True)
 
 
-def _scratch(context: OpExecutionContext, key: str) -> Path:
+def scratch(context: OpExecutionContext, key: str) -> Path:
     """Name a private file of this run that ends as the object key does, so that its format can be told."""
     ending = "".join(Path(key).suffixes[-2:])
     return run_folder(context.run_id) / f"transfer-{uuid4().hex}{ending}"

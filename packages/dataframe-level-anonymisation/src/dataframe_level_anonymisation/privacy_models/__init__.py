@@ -13,7 +13,7 @@ from dataframe_level_anonymisation.privacy_models.diversity import (
 )
 from dataframe_level_anonymisation.privacy_models.likeness import BetaLikeness, DeltaDisclosurePrivacy
 from dataframe_level_anonymisation.privacy_models.model import PrivacyModel, title
-from dataframe_level_anonymisation.privacy_models.requirements import ClassTest, TableTest, Test
+from dataframe_level_anonymisation.privacy_models.requirements import ClassTest, TableTest, Test, passed, worst
 from dataframe_level_anonymisation.privacy_models.sizes import AverageRisk, KAnonymity, KMap, SampleUniqueness
 
 __all__ = [
@@ -32,5 +32,7 @@ __all__ = [
     "TCloseness",
     "TableTest",
     "Test",
+    "passed",
     "title",
+    "worst",
 ]

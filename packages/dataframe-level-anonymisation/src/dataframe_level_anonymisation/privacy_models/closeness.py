@@ -127,6 +127,15 @@ class TCloseness:
         """Parameters by name."""
         return {"t": self.t, "distance": self.distance}
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            "Among the rows that look alike the sensitive values are distributed nearly as in the whole table "
+            f"(distance at most {self.t:g}), so knowing somebody's class tells little more than knowing the "
+            "table."
+        )
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests.
 

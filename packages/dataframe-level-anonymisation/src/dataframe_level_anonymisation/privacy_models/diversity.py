@@ -56,6 +56,14 @@ class AlphaKAnonymity:
         """Parameters by name."""
         return {"alpha": self.alpha, "k": self.k}
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Among the rows that look alike, at least {self.k:,}, no sensitive value has more than "
+            f"{self.alpha:.0%}, so none is certain."
+        )
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
         reference = data.sensitive[self.attribute].counts
@@ -107,6 +115,14 @@ class DistinctLDiversity:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"l": self.l}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Among the rows that look alike there are at least {self.l:,} different sensitive values, so "
+            "looking alike does not give the value away."
+        )
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
@@ -162,6 +178,14 @@ class EntropyLDiversity:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"l": self.l}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            "Among the rows that look alike the sensitive value is at least as hard to guess as one of "
+            f"{self.l:g} equally frequent ones."
+        )
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
@@ -220,6 +244,14 @@ class RecursiveCLDiversity:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"c": self.c, "l": self.l}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Among the rows that look alike the most frequent sensitive value occurs less than {self.c:g} "
+            f"times as often as the rarer ones (from the {self.l}. on) together."
+        )
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""

@@ -65,6 +65,14 @@ class BetaLikeness:
         """Parameters by name."""
         return {"beta": self.beta}
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            "Among the rows that look alike no sensitive value is more frequent than in the whole table by "
+            f"more than {self.beta:.0%}, so nobody's value gets much more likely."
+        )
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
         return [_Likeness("beta", self.beta, self.attribute, data.sensitive[self.attribute].counts, self.enhanced)]
@@ -122,6 +130,14 @@ class DeltaDisclosurePrivacy:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"delta": self.delta}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            "Among the rows that look alike every sensitive value occurs, and its share is at most "
+            f"{2**self.delta:.2g} times higher or lower than in the whole table."
+        )
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""

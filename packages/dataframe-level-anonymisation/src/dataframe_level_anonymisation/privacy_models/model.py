@@ -21,6 +21,10 @@ class PrivacyModel(Protocol):
     def attribute(self) -> str | None:
         """The sensitive attribute that is protected, if there is one."""
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from, in a sentence for somebody who is no statistician."""
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests.
 

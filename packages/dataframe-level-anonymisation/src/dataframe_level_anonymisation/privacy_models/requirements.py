@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dataframe_level_anonymisation.classes import Classes, Counts, Entries, Mask
+from dataframe_level_anonymisation.classes import Classes, Counts, Entries, Histogram, Mask
 from util_services.errors import DataServiceError
 
 Figures = npt.NDArray[np.float64]
@@ -147,6 +147,21 @@ class ShareTest(ClassTest):
             most = np.where(caps < 1, (sizes - entries.counts) / (1 - caps), np.inf)
         excess = entries.largest(sizes - most - TOLERANCE * sizes, len(classes))
         return np.where(self.passes(figures), 0.0, np.clip(excess, 0, classes.sizes))
+
+
+def worst(test: Test, data: Histogram) -> float:
+    """Worst figure of a test over the classes of a table, of the tuples as they are; 0 without rows."""
+    if isinstance(test, ClassTest):
+        figures = test.figures(data.classes)[data.counts > 0]
+        return float(figures.min() if test.worst == "smallest" else figures.max()) if len(figures) else 0.0
+    return float(test.figures(np.sort(data.counts[data.counts > 0]))[0])
+
+
+def passed(test: Test, data: Histogram) -> bool:
+    """Whether the classes of a table, of the tuples as they are, meet a test."""
+    if isinstance(test, ClassTest):
+        return bool(test.passes(test.figures(data.classes))[data.counts > 0].all())
+    return bool(test.passes(test.figures(np.sort(data.counts[data.counts > 0])))[0])
 
 
 def at_least(parameter: str, value: float, least: int, *, whole: bool = True) -> None:

@@ -45,6 +45,14 @@ class KAnonymity:
         """Parameters by name."""
         return {"k": self.k}
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Every released row looks like at least {self.k - 1:,} others in all quasi-identifiers, so these "
+            "do not single anybody out."
+        )
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
         del data
@@ -73,6 +81,14 @@ class KMap:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"k": self.k}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Every released combination of quasi-identifiers fits at least {self.k:,} people of the "
+            "population, so it does not single anybody out of them."
+        )
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests.
@@ -128,6 +144,14 @@ class AverageRisk:
         """Parameters by name."""
         return {"threshold": self.threshold}
 
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return (
+            f"Whoever tries to put names to all released rows is right for at most {self.threshold:.2%} of "
+            "them on average."
+        )
+
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
         del data
@@ -157,6 +181,11 @@ class SampleUniqueness:
     def parameters(self) -> dict[str, Any]:
         """Parameters by name."""
         return {"threshold": self.threshold}
+
+    @property
+    def meaning(self) -> str:
+        """What it protects from."""
+        return f"At most {self.threshold:.2%} of the released rows look like no other row."
 
     def tests(self, data: Histogram) -> list[Test]:
         """Make the tests."""
