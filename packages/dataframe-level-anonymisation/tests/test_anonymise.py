@@ -304,7 +304,10 @@ def test_local_recoding_gives_the_same_on_every_engine(convert: Callable[[pl.Dat
         ({"hierarchies": {"age": "simpl_age"}}, "The quasi-identifier 'sex' has no hierarchy: name one in generalis"),
         ({"hierarchies": HIERARCHIES | {"plz": "simpl_age"}}, "name the column 'plz', which is no quasi-identifier"),
         ({"hierarchies": HIERARCHIES | {"sex": "x"}}, "The hierarchy 'x' of the column 'sex' is unknown: choose one"),
-        ({"hierarchies": HIERARCHIES | {"sex": "simpl_age"}}, "2 distinct value(s) of the column 'sex' are not"),
+        (
+            {"hierarchies": HIERARCHIES | {"sex": "simpl_age"}},
+            "The hierarchy of the column 'sex' needs numbers, but 2 distinct",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(changed: dict[str, Any], sentence: str) -> None:

@@ -147,6 +147,16 @@ def test_a_population_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3C
         assert (tmp_path / "out.csv").read_bytes() == (GOLDEN / "patients_k4.csv").read_bytes()
 
 
+def test_a_hierarchy_file_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Client", tmp_path: Path) -> None:
+    table = "".join(f"{age};[{age // 10 * 10}, {age // 10 * 10 + 10});*\n" for age in range(100))
+    (tmp_path / "age.csv").write_text(table)
+    s3.put_object(Bucket=bucket, Key="deep/age.csv", Body=table.encode())
+    for place in (str(tmp_path / "age.csv"), f"s3://{bucket}/deep/age.csv"):
+        hierarchies = {"age": place, "gender": {"name": "simpl_gender", "max_level": 0}}
+        assert run_locally(tmp_path, **K4 | {"generalisation_hierarchies": hierarchies}).success
+        assert (tmp_path / "out.csv").read_bytes() == (GOLDEN / "patients_k4.csv").read_bytes()
+
+
 S3_MISTAKES = [
     ("credentials", "The S3 storage rejects the credentials: check S3_ACCESS_KEY and S3_SECRET_KEY"),
     ("endpoint", "The S3 endpoint could not be reached for the bucket"),

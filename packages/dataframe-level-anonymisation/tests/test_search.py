@@ -345,7 +345,7 @@ def test_levels_outside_the_given_range_are_not_chosen() -> None:
     data, halving = grid(3, 16, 200)
     free = search(Task(data, halving, KAnonymity(3).tests(data), Loss(), 0))
     assert free is not None
-    bounded = [replace(hierarchy, lowest=2, _highest=3) for hierarchy in halving]
+    bounded = [replace(hierarchy, lowest=2, highest=3) for hierarchy in halving]
     solution = search(Task(data, bounded, KAnonymity(3).tests(data), Loss(), 0))
     assert solution is not None
     assert all(2 <= level <= 3 for level in solution.levels)
@@ -356,7 +356,7 @@ def test_levels_outside_the_given_range_are_not_chosen() -> None:
 def test_an_infeasible_requirement_tells_how_close_the_data_comes() -> None:
     rows = [(value, value % 3) for value in range(10)]
     data = histogram(nw.from_native(pl.LazyFrame(rows, schema=["c", "s"], orient="row")), ["c"], ["s"])
-    hierarchy = replace(Hierarchy.from_labels("c", 10, [["low"] * 3 + ["high"] * 7, ["*"] * 10]), lowest=1, _highest=1)
+    hierarchy = replace(Hierarchy.from_labels("c", 10, [["low"] * 3 + ["high"] * 7, ["*"] * 10]), lowest=1, highest=1)
     tests = [test for model in (KAnonymity(6), TCloseness(0.01, "s")) for test in model.tests(data)]
     assert search(Task(data, [hierarchy], tests, Loss(), 3)) is None
     reached, suppressed = infeasible(Task(data, [hierarchy], tests, Loss(), 3))

@@ -1,6 +1,7 @@
 """Anonymisation ops: read config, call the library, attach the report."""
 
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import narwhals as nw
@@ -9,6 +10,7 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 from dataframe_level_anonymisation import config as configs
 from dataframe_level_anonymisation import report
 from dataframe_level_anonymisation.anonymise import anonymise
+from dataframe_level_anonymisation.hierarchies import parse
 from dataframe_level_anonymisation.risk import assess_risk
 from util_services.csv_files import COMMA_SEPARATED
 from util_services.failures import reported
@@ -70,7 +72,10 @@ def _anonymised(context: OpExecutionContext, config: Configured, df: nw.LazyFram
         result = anonymise(
             df.to_native(),
             quasi_identifiers=config.quasi_identifiers,
-            hierarchies=config.generalisation_hierarchies,
+            hierarchies={
+                column: parse(column, spec, partial(_read, context))
+                for column, spec in config.generalisation_hierarchies.items()
+            },
             models=config.models(),
             identifiers=config.ident,
             sensitive_attributes=config.sensitive_attributes,
@@ -113,6 +118,11 @@ def assess_table_risk(
             risk_threshold=config.risk_threshold,
         )
         return _told(context, f"Assessed {assessed.rows:,} rows.", report.risk_document(assessed))
+
+
+def _read(context: OpExecutionContext, location: str) -> bytes:
+    with opened(location, context.run_id, context.log.info) as path:
+        return path.read_bytes()
 
 
 def _population(context: OpExecutionContext, location: str | None, side_inputs: ExitStack) -> Any:
