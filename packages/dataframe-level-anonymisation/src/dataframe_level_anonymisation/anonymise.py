@@ -82,7 +82,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     if recoded is None:
         raise DataServiceError(_infeasible(task, models, suppression_limit))
     searched = time.perf_counter()
-    output = released(lazy, tuples, built, recoded).with_columns(nw.lit(SUPPRESSED).alias(name) for name in identifiers)
+    output = released(lazy, tuples, built, recoded, identifiers)
     populations = [] if people is None else [generalised(people, tuples, built, step.levels) for step in recoded.steps]
     verified = verify(output, tuples, models, populations, task.limit)
     native = output if isinstance(data, nw.LazyFrame) else output.collect(backend=data.implementation)

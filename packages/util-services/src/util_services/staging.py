@@ -31,12 +31,14 @@ from dagster import (
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.formats import write_parquet
-from util_services.frames import Origins
+from util_services.frames import AMENDMENTS, KEPT, Origins
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _FRAME = ".parquet"
+_LAZY = f".lazy{_FRAME}"
+_AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
 _OBJECT = ".pickle"
 
 
@@ -90,7 +92,7 @@ class StagingIOManager(IOManager):
             path = self._stage(native, place, _kind_of(obj))
             if path.suffix == _FRAME:
                 columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
-                context.add_output_metadata({"rows": pq.read_metadata(path).num_rows, "columns": columns})
+                context.add_output_metadata({"rows": _rows(path), "columns": columns})
 
     def load_input(self, context: InputContext) -> Any:
         """Load an upstream op's output as the type the input is annotated with."""
@@ -107,14 +109,10 @@ class StagingIOManager(IOManager):
             return self._load(staged[0], context.dagster_type.typing_type)
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
-        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
         if isinstance(native, pl.LazyFrame):
-            if source := self._scans.of(native):
-                path.unlink()
-                path.hardlink_to(source)
-            else:
-                write_parquet(native, path)
-        elif isinstance(native, pl.DataFrame):
+            return self._stage_lazy(native, place)
+        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
+        if isinstance(native, pl.DataFrame):
             native.write_parquet(path, compression="lz4", statistics=False)
         elif isinstance(native, pa.Table):
             pq.write_table(native, path, compression="lz4")
@@ -127,26 +125,87 @@ class StagingIOManager(IOManager):
                 native.to_pickle(path)
         return path
 
+    def _stage_lazy(self, frame: pl.LazyFrame, place: Path) -> Path:
+        """Link a frame that is staged already, store what changed where that is known, else store the whole."""
+        if staged := self._scans.of(frame):
+            path = _link(staged, place.with_name(place.name + "".join(staged.suffixes[-2:])))
+            if _is_amended(path):
+                _link(_source_of(staged), _source_of(path))
+            return path
+        amendment = AMENDMENTS.of(frame)
+        source = self._scans.of(amendment.source) if amendment else None
+        if amendment and source and source.name.endswith(_LAZY):
+            path = _private(place.with_name(place.name + _AMENDED))
+            write_parquet(amendment.changes, path)
+            _link(source, _source_of(path))
+        else:
+            path = _private(place.with_name(place.name + _LAZY))
+            write_parquet(frame, path)
+        return path
+
     def _load(self, path: Path, wanted: Any) -> Any:
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
+        produced = {
+            ".pandas": pd.DataFrame,
+            ".eager": pl.DataFrame,
+            ".lazy": pl.LazyFrame,
+            ".amended": pl.LazyFrame,
+            ".arrow": pa.Table,
+        }
         loaders: dict[Any, Callable[[], Any]] = {
-            pd.DataFrame: lambda: pd.read_parquet(path),
+            pd.DataFrame: lambda: self._read(path, pd.read_parquet),
             pl.DataFrame: lambda: self._scan(path).collect(),
             pl.LazyFrame: lambda: self._scan(path),
-            pa.Table: lambda: pq.read_table(path),
+            pa.Table: lambda: self._read(path, pq.read_table),
             nw.DataFrame: lambda: nw.from_native(self._scan(path).collect()),
             nw.LazyFrame: lambda: nw.from_native(self._scan(path)),
         }
-        produced = {".pandas": pd.DataFrame, ".eager": pl.DataFrame, ".lazy": pl.LazyFrame, ".arrow": pa.Table}
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
 
     def _scan(self, path: Path) -> pl.LazyFrame:
-        frame = _without_index(pl.scan_parquet(path, glob=False), path)
+        frame = _amended(path) if _is_amended(path) else _without_index(pl.scan_parquet(path, glob=False), path)
         self._scans.remember(frame, path)
         return frame
+
+    def _read(self, path: Path, reader: Callable[[Path], Any]) -> Any:
+        """Read with another engine, which needs the table as one file."""
+        if not _is_amended(path):
+            return reader(path)
+        whole = _private(path.with_name(f"whole-{path.name}"))
+        try:
+            write_parquet(_amended(path), whole)
+            return reader(whole)
+        finally:
+            whole.unlink()
+
+
+def _is_amended(path: Path) -> bool:
+    return path.name.endswith(_AMENDED)
+
+
+def _source_of(path: Path) -> Path:
+    """Name the file with the columns that an amended frame left as they were."""
+    return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
+
+
+def _amended(path: Path) -> pl.LazyFrame:
+    """Put an amended frame together, in row order: columns of its source beside changed ones, without dropped rows."""
+    source, changes = (pl.scan_parquet(file, glob=False) for file in (_source_of(path), path))
+    names, changed = source.collect_schema().names(), changes.collect_schema().names()
+    kept = [name for name in names if name not in changed]
+    frame = pl.concat([source.select(kept), changes], how="horizontal") if kept else changes
+    return (frame.filter(KEPT) if KEPT in changed else frame).select(names)
+
+
+def _rows(path: Path) -> int:
+    file = pq.read_metadata(path)
+    if _is_amended(path) and KEPT in file.schema.names:
+        kept: int = pl.scan_parquet(path, glob=False).select(pl.col(KEPT).sum()).collect().item()
+        return kept
+    return int(file.num_rows)
 
 
 def _kind_of(obj: Any) -> str:
@@ -167,6 +226,12 @@ def _place(context: OutputContext) -> Path:
     run_id, *parts = context.get_identifier()
     folder = run_folder(run_id)
     return folder / ".".join(parts).replace("/", "_")
+
+
+def _link(source: Path, path: Path) -> Path:
+    path.unlink(missing_ok=True)
+    path.hardlink_to(source)
+    return path
 
 
 def _private(path: Path) -> Path:
