@@ -13,6 +13,7 @@ from dagster import (
     DagsterInstance,
     ExecuteInProcessResult,
     In,
+    OpExecutionContext,
     ReexecutionOptions,
     execute_job,
     job,
@@ -22,7 +23,7 @@ from dagster import (
 
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
-from util_services.staging import run_folder, staging_root
+from util_services.staging import checkpoint, run_folder, staging_root
 
 FLAG = "FAIL_DOWNSTREAM"
 SEEN: list[str] = []
@@ -363,3 +364,53 @@ def test_an_amended_frame_is_what_filter_and_with_columns_make(
     assert passing.execute_in_process().success
     assert seen[0].equals(expected)
     assert seen[1].equals(expected.with_columns(b=pl.lit("-")))
+
+
+def test_what_an_op_examines_in_a_checkpoint_is_what_it_hands_on() -> None:
+    seen: list[set[int]] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return numbered()
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def change(context: OpExecutionContext, frame: Any) -> Any:
+        stored = checkpoint(amend(frame), context.run_id)
+        assert stored.collect(backend="polars").to_native().equals(amended_by_hand())
+        return stored
+
+    @op
+    def look(frame: pl.DataFrame) -> None:
+        assert frame.equals(amended_by_hand())
+        seen.append({path.stat().st_ino for path in staging_root().rglob("*.parquet")})
+
+    @job(**bindings())
+    def passing() -> None:
+        look(change(produce()))
+
+    assert passing.execute_in_process().success
+    assert len(seen[0]) == 2  # the source and the changes, however many names they have
+    assert not list(staging_root().iterdir())
+
+
+def test_a_pandas_index_does_not_become_a_column_when_the_frame_is_passed_through() -> None:
+    seen: list[list[str]] = []
+
+    @op
+    def produce() -> pd.DataFrame:
+        return pd.DataFrame({"a": [1]}, index=["x"])
+
+    @op
+    def through(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame
+
+    @op
+    def look(frame: pl.LazyFrame) -> None:
+        seen.append(frame.collect_schema().names())
+
+    @job(**bindings())
+    def passing() -> None:
+        look(through(produce()))
+
+    assert passing.execute_in_process().success
+    assert seen == [["a"]]

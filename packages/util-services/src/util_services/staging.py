@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 import pandas as pd
@@ -36,6 +37,7 @@ from util_services.frames import AMENDMENTS, KEPT, Origins
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
+_SCANS = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
 _FRAME = ".parquet"
 _LAZY = f".lazy{_FRAME}"
 _AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
@@ -70,15 +72,28 @@ def run_folder(run_id: str) -> Path:
     return folder
 
 
+def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
+    """Store a frame in the run's folder, so that what an op examines from then on is what it hands on.
+
+    Args:
+        frame: A table, which is evaluated once.
+        run_id: The run whose private folder holds it.
+
+    Returns:
+        The stored table; as the op's output it costs a link. Frames of other engines come back as they are.
+    """
+    native = nw.to_native(frame)
+    if not isinstance(native, pl.LazyFrame):
+        return frame
+    return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}")))
+
+
 class StagingIOManager(IOManager):
     """Passes frames as Parquet files and other values as pickles, both below the run's private folder.
 
     An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
     ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned.
     """
-
-    def __init__(self) -> None:
-        self._scans = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
@@ -110,7 +125,7 @@ class StagingIOManager(IOManager):
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         if isinstance(native, pl.LazyFrame):
-            return self._stage_lazy(native, place)
+            return _stage_lazy(native, place)
         path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
         if isinstance(native, pl.DataFrame):
             native.write_parquet(path, compression="lz4", statistics=False)
@@ -125,24 +140,6 @@ class StagingIOManager(IOManager):
                 native.to_pickle(path)
         return path
 
-    def _stage_lazy(self, frame: pl.LazyFrame, place: Path) -> Path:
-        """Link a frame that is staged already, store what changed where that is known, else store the whole."""
-        if staged := self._scans.of(frame):
-            path = _link(staged, place.with_name(place.name + "".join(staged.suffixes[-2:])))
-            if _is_amended(path):
-                _link(_source_of(staged), _source_of(path))
-            return path
-        amendment = AMENDMENTS.of(frame)
-        source = self._scans.of(amendment.source) if amendment else None
-        if amendment and source and source.name.endswith(_LAZY):
-            path = _private(place.with_name(place.name + _AMENDED))
-            write_parquet(amendment.changes, path)
-            _link(source, _source_of(path))
-        else:
-            path = _private(place.with_name(place.name + _LAZY))
-            write_parquet(frame, path)
-        return path
-
     def _load(self, path: Path, wanted: Any) -> Any:
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
@@ -155,31 +152,55 @@ class StagingIOManager(IOManager):
             ".arrow": pa.Table,
         }
         loaders: dict[Any, Callable[[], Any]] = {
-            pd.DataFrame: lambda: self._read(path, pd.read_parquet),
-            pl.DataFrame: lambda: self._scan(path).collect(),
-            pl.LazyFrame: lambda: self._scan(path),
-            pa.Table: lambda: self._read(path, pq.read_table),
-            nw.DataFrame: lambda: nw.from_native(self._scan(path).collect()),
-            nw.LazyFrame: lambda: nw.from_native(self._scan(path)),
+            pd.DataFrame: lambda: _read(path, pd.read_parquet),
+            pl.DataFrame: lambda: _scan(path).collect(),
+            pl.LazyFrame: lambda: _scan(path),
+            pa.Table: lambda: _read(path, pq.read_table),
+            nw.DataFrame: lambda: nw.from_native(_scan(path).collect()),
+            nw.LazyFrame: lambda: nw.from_native(_scan(path)),
         }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
 
-    def _scan(self, path: Path) -> pl.LazyFrame:
-        frame = _amended(path) if _is_amended(path) else _without_index(pl.scan_parquet(path, glob=False), path)
-        self._scans.remember(frame, path)
-        return frame
 
-    def _read(self, path: Path, reader: Callable[[Path], Any]) -> Any:
-        """Read with another engine, which needs the table as one file."""
-        if not _is_amended(path):
-            return reader(path)
-        whole = _private(path.with_name(f"whole-{path.name}"))
-        try:
-            write_parquet(_amended(path), whole)
-            return reader(whole)
-        finally:
-            whole.unlink()
+def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    """Read with another engine, which needs the table as one file."""
+    if not _is_amended(path):
+        return reader(path)
+    whole = _private(path.with_name(f"whole-{path.name}"))
+    try:
+        write_parquet(_amended(path), whole)
+        return reader(whole)
+    finally:
+        whole.unlink()
+
+
+def _stage_lazy(frame: pl.LazyFrame, place: Path) -> Path:
+    """Link a frame that is staged already, store what changed where that is known, else store the whole."""
+    if staged := _SCANS.of(frame):
+        if not _is_amended(staged):
+            return _link(staged, place.with_name(place.name + _LAZY))
+        path = _link(staged, place.with_name(place.name + _AMENDED))
+        _link(_source_of(staged), _source_of(path))
+        return path
+    amendment = AMENDMENTS.of(frame)
+    source = _SCANS.of(amendment.source) if amendment else None
+    if amendment and source and source.name.endswith(_LAZY):
+        path = _private(place.with_name(place.name + _AMENDED))
+        write_parquet(amendment.changes, path)
+        _link(source, _source_of(path))
+    else:
+        path = _private(place.with_name(place.name + _LAZY))
+        write_parquet(frame, path)
+    return path
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    frame = _amended(path) if _is_amended(path) else pl.scan_parquet(path, glob=False)
+    if index := _index_columns(path):
+        return frame.drop(index)
+    _SCANS.remember(frame, path)
+    return frame
 
 
 def _is_amended(path: Path) -> bool:
@@ -214,12 +235,12 @@ def _kind_of(obj: Any) -> str:
     return next(kind for kind_type, kind in kinds.items() if isinstance(native, kind_type))
 
 
-def _without_index(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
-    """Leave out the index columns of a frame that pandas wrote."""
+def _index_columns(path: Path) -> list[str]:
+    """Name the columns that are the index of a frame that pandas wrote."""
     if not path.name.endswith(f".pandas{_FRAME}"):
-        return frame
+        return []
     index = (pq.read_schema(path).pandas_metadata or {}).get("index_columns", [])
-    return frame.drop([column for column in index if isinstance(column, str)])
+    return [column for column in index if isinstance(column, str)]
 
 
 def _place(context: OutputContext) -> Path:
