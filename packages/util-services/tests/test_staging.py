@@ -13,6 +13,7 @@ from dagster import (
     DagsterInstance,
     ExecuteInProcessResult,
     In,
+    OpExecutionContext,
     ReexecutionOptions,
     execute_job,
     job,
@@ -20,8 +21,9 @@ from dagster import (
     reconstructable,
 )
 
+from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
-from util_services.staging import run_folder, staging_root
+from util_services.staging import checkpoint, run_folder, staging_root
 
 FLAG = "FAIL_DOWNSTREAM"
 SEEN: list[str] = []
@@ -236,3 +238,179 @@ def test_a_staging_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.setenv("STAGING_DIR", str(tmp_path / "link"))
     result = fragile_job.execute_in_process(raise_on_error=False)
     assert "set STAGING_DIR to a private, writable folder" in " ".join(str(event) for event in result.all_events)
+
+
+AMENDED_ROWS = 300_000  # several row groups and morsels
+
+
+def numbered() -> pl.LazyFrame:
+    number = pl.int_range(AMENDED_ROWS, eager=True)
+    return pl.LazyFrame({"n": number, "name": number.cast(pl.String), "age": number % 90, "note": number * 7 % 1000})
+
+
+def amend(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return amended(frame, {"name": nw.lit("*"), "age": nw.col("age") // 10}, nw.col("n") % 3 != 0)
+
+
+def amended_by_hand() -> pl.DataFrame:
+    kept = numbered().filter(pl.col("n") % 3 != 0)
+    return kept.with_columns(pl.lit("*").alias("name"), pl.col("age") // 10).collect()
+
+
+@pytest.mark.parametrize("wanted", KINDS)
+def test_an_amended_frame_is_put_together_in_row_order_for_every_type(wanted: Any) -> None:
+    seen: list[pl.DataFrame] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return numbered()
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def change(frame: Any) -> Any:
+        return amend(frame)
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def through(frame: Any) -> Any:
+        return frame
+
+    @op(ins={"frame": In(wanted)})
+    def consume(frame: Any) -> None:
+        native = nw.from_native(frame, pass_through=True)
+        assert type(frame) is wanted
+        seen.append(native.lazy().collect(backend="polars").to_native())
+        assert {path.stat().st_mode & 0o777 for path in staging_root().glob("*/*")} == {0o600}
+
+    @job(**bindings())
+    def passing() -> None:
+        consume(through(change(produce())))
+
+    result = passing.execute_in_process()
+    assert seen[0].cast({"name": pl.String}).equals(amended_by_hand())
+    rows = {
+        event.step_key: event.event_specific_data.metadata["rows"].value  # type: ignore[union-attr]
+        for event in result.all_events
+        if event.event_type_value == "HANDLED_OUTPUT"
+    }
+    assert rows == {"produce": AMENDED_ROWS, "change": AMENDED_ROWS * 2 // 3, "through": AMENDED_ROWS * 2 // 3}
+
+
+def test_of_an_amended_frame_only_what_changed_is_written_again() -> None:
+    files: list[tuple[set[int], set[str]]] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return numbered()
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def change(frame: Any) -> Any:
+        return amend(frame)
+
+    @op
+    def look(frame: pl.LazyFrame) -> None:
+        del frame
+        paths = list(staging_root().rglob("*.parquet"))
+        changes = next(path for path in paths if path.name.startswith("change.") and "amended" in path.name)
+        files.append(({path.stat().st_ino for path in paths}, set(pl.read_parquet_schema(changes))))
+
+    @job(**bindings())
+    def passing() -> None:
+        look(change(produce()))
+
+    assert passing.execute_in_process().success
+    inodes, columns = files[0]
+    assert len(inodes) == 2
+    assert columns == {"name", "age", KEPT}
+
+
+@pytest.mark.parametrize(
+    ("columns", "keep"),
+    [
+        ({"a": nw.lit("*"), "b": nw.lit("*")}, None),
+        ({"a": nw.lit("*")}, None),
+        ({}, nw.col("a") != "1"),
+        ({"a": nw.lit("*"), "b": nw.lit("*")}, nw.col("a").is_null()),
+        ({"new": nw.lit("*")}, nw.col("a") == "2"),
+        ({"b": nw.col("a")}, nw.col("a") == "0"),
+    ],
+)
+def test_an_amended_frame_is_what_filter_and_with_columns_make(
+    columns: dict[str, nw.Expr], keep: nw.Expr | None
+) -> None:
+    frame = pl.DataFrame({"a": ["1", None, "2"], "b": ["x", "y", None]})
+    expected = amended(nw.from_native(frame.lazy()), columns, keep).collect(backend="polars").to_native()
+    seen: list[pl.DataFrame] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return frame.lazy()
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def change(frame: Any) -> Any:
+        return amended(frame, columns, keep)
+
+    @op
+    def again(frame: pl.LazyFrame) -> pl.LazyFrame:  # an amendment of an amended frame is stored whole
+        return amended(nw.from_native(frame), {"b": nw.lit("-")}).to_native()
+
+    @op
+    def consume(changed: pl.DataFrame, twice: pl.DataFrame) -> None:
+        seen.extend([changed, twice])
+
+    @job(**bindings())
+    def passing() -> None:
+        changed = change(produce())
+        consume(changed, again(changed))
+
+    assert passing.execute_in_process().success
+    assert seen[0].equals(expected)
+    assert seen[1].equals(expected.with_columns(b=pl.lit("-")))
+
+
+def test_what_an_op_examines_in_a_checkpoint_is_what_it_hands_on() -> None:
+    seen: list[set[int]] = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return numbered()
+
+    @op(ins={"frame": In(nw.LazyFrame)})
+    def change(context: OpExecutionContext, frame: Any) -> Any:
+        stored = checkpoint(amend(frame), context.run_id)
+        assert stored.collect(backend="polars").to_native().equals(amended_by_hand())
+        return stored
+
+    @op
+    def look(frame: pl.DataFrame) -> None:
+        assert frame.equals(amended_by_hand())
+        seen.append({path.stat().st_ino for path in staging_root().rglob("*.parquet")})
+
+    @job(**bindings())
+    def passing() -> None:
+        look(change(produce()))
+
+    assert passing.execute_in_process().success
+    assert len(seen[0]) == 2  # the source and the changes, however many names they have
+    assert not list(staging_root().iterdir())
+
+
+def test_a_pandas_index_does_not_become_a_column_when_the_frame_is_passed_through() -> None:
+    seen: list[list[str]] = []
+
+    @op
+    def produce() -> pd.DataFrame:
+        return pd.DataFrame({"a": [1]}, index=["x"])
+
+    @op
+    def through(frame: pl.LazyFrame) -> pl.LazyFrame:
+        return frame
+
+    @op
+    def look(frame: pl.LazyFrame) -> None:
+        seen.append(frame.collect_schema().names())
+
+    @job(**bindings())
+    def passing() -> None:
+        look(through(produce()))
+
+    assert passing.execute_in_process().success
+    assert seen == [["a"]]

@@ -1,7 +1,7 @@
 """Public API: anonymise a frame and verify the result."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -20,7 +20,6 @@ from dataframe_level_anonymisation.search import infeasible
 from dataframe_level_anonymisation.verification import verify
 from util_services.errors import DataServiceError, nearest
 
-SUPPRESSED = "*"
 _EXAMPLES = 3
 
 
@@ -37,6 +36,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     recoding: str = "global",
     search_budget_seconds: float = 60.0,
     population: Any = None,
+    store: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]] | None = None,
 ) -> Result:
     """Generalise a frame so that it meets every privacy model with the least loss, and prove it.
 
@@ -59,6 +59,8 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
             searched to the end. Above 0.
         population: A table with the same quasi-identifiers that the frame is a sample of, for k-map and for the
             journalist's risk.
+        store: Stores the output and gives it back to be verified as stored, where it would be evaluated again for
+            every use.
 
     Raises:
         DataServiceError: If a column, hierarchy or name is unknown, roles overlap, a parameter is out of range, the
@@ -82,7 +84,9 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     if recoded is None:
         raise DataServiceError(_infeasible(task, models, suppression_limit))
     searched = time.perf_counter()
-    output = released(lazy, tuples, built, recoded).with_columns(nw.lit(SUPPRESSED).alias(name) for name in identifiers)
+    output = released(lazy, tuples, built, recoded, identifiers)
+    if store is not None:
+        output = store(output)
     # A lazy frame stays lazy; any other is evaluated once, and verified as it is released.
     native = output.to_native() if isinstance(data, nw.LazyFrame) else output.collect(data.implementation).to_native()
     output = nw.from_native(native).lazy()

@@ -16,6 +16,7 @@ from util_services.csv_files import COMMA_SEPARATED
 from util_services.failures import reported
 from util_services.formats import scan
 from util_services.locations import opened
+from util_services.staging import checkpoint
 
 Outputs = tuple[Output[Any], Output[dict[str, Any]]]
 _IN = {"df": In(nw.LazyFrame)}
@@ -84,6 +85,7 @@ def _anonymised(context: OpExecutionContext, config: Configured, df: nw.LazyFram
             recoding=config.recoding,
             search_budget_seconds=config.search_budget_seconds,
             population=_population(context, config.population, side_inputs),
+            store=partial(checkpoint, run_id=context.run_id),
         )
         document = report.document(result, risk_threshold=config.risk_threshold, name_values=True)
         return Output(result.frame, "data"), _told(context, f"Anonymised {result.rows:,} rows.", document)

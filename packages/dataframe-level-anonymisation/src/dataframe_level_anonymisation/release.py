@@ -8,23 +8,30 @@ import numpy as np
 
 from dataframe_level_anonymisation.classes import Counts, Histogram
 from dataframe_level_anonymisation.evaluation import Node
-from dataframe_level_anonymisation.hierarchies import Hierarchy
+from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.recoding import Recoded
+from util_services.frames import amended
 
 _PRIME = 576460752303423433  # below 2**59: sums of a few dozen residues fit into 64 bits
 
 
 def released(
-    frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recoded
+    frame: nw.LazyFrame[Any],
+    tuples: Histogram,
+    hierarchies: Sequence[Hierarchy],
+    recoded: Recoded,
+    identifiers: Sequence[str],
 ) -> nw.LazyFrame[Any]:
-    """Generalise a frame; row order and other columns stay. All of it is lazy."""
+    """Generalise a frame and hide its identifiers; row order and other columns stay. All of it is lazy."""
+    hidden = {name: nw.lit(SUPPRESSED) for name in identifiers}
     keeps_all = not recoded.suppressed
     if len(recoded.steps) == 1 and keeps_all:
-        return generalised(frame, tuples, hierarchies, recoded.steps[0].levels)
+        return amended(frame, _labels(tuples, hierarchies, recoded.steps[0].levels) | hidden)
     key, keys = _key(tuples)
     if len(recoded.steps) == 1:
-        frame = frame.filter(~key.is_in(keys[~recoded.steps[0].tuples].tolist()))
-        return generalised(frame, tuples, hierarchies, recoded.steps[0].levels)
+        (step,) = recoded.steps
+        keep = ~key.is_in(keys[~step.tuples].tolist())
+        return amended(frame, _labels(tuples, hierarchies, step.levels) | hidden, keep)
     number = "step"
     while number in frame.collect_schema().names():
         number += "_"
@@ -47,19 +54,23 @@ def released(
             own_label = _label(name, tuples.values[column], hierarchy, levels[position])
             expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
         changed.append(expression.alias(name))
-    return frame.with_columns(*changed).drop(number) if changed else frame.drop(number)
+    changed += [cells.alias(name) for name, cells in hidden.items()]
+    return (frame.with_columns(*changed) if changed else frame).drop(number)
 
 
 def generalised(
     frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node
 ) -> nw.LazyFrame[Any]:
     """Replace values by their groups' labels at one node, as :func:`released` does for a single step."""
-    changed = [
-        _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
+    return amended(frame, _labels(tuples, hierarchies, levels))
+
+
+def _labels(tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node) -> dict[str, nw.Expr]:
+    return {
+        column: _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
         for column, values, hierarchy, level in zip(tuples.columns, tuples.values, hierarchies, levels, strict=True)
         if level and values
-    ]
-    return frame.with_columns(*changed) if changed else frame
+    }
 
 
 def _label(column: str, values: Sequence[Any], hierarchy: Hierarchy, level: int) -> nw.Expr:

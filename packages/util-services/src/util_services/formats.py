@@ -28,7 +28,9 @@ _KINDS: dict[str, Kind] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+_SAMPLE_ROWS = 10_000  # tell how a column is best stored
 _REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
+_SHRINKS = 2  # so many times smaller when compressed: worth the time
 _CSV_SCANS = Origins[CsvFile]()
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 
@@ -282,13 +284,18 @@ def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
 
 
 def _parquet_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
-    """Open a writer with dictionaries for the columns of which the first batch shows that they repeat."""
-    repeating = [
-        name
-        for name, column in zip(first.schema.names, first.columns, strict=True)
-        if len(column) and len(column.unique()) * _REPEATS <= len(column)
-    ]
-    return pq.ParquetWriter(path, first.schema, compression="lz4", use_dictionary=repeating, write_statistics=False)
+    """Open a writer: dictionaries for columns whose first rows repeat, compression for those whose first shrink."""
+    sample = dict(zip(first.schema.names, first.slice(0, _SAMPLE_ROWS).columns, strict=True))
+    repeating = [name for name, cells in sample.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
+    compression = {name: "lz4" if name in repeating or _shrinks(cells) else "none" for name, cells in sample.items()}
+    return pq.ParquetWriter(
+        path, first.schema, compression=compression, use_dictionary=repeating, write_statistics=False
+    )
+
+
+def _shrinks(cells: pa.Array) -> bool:
+    text = pa.concat_arrays([cells]).buffers()[-1]  # of the slice alone
+    return text is not None and len(pa.compress(text, "lz4", asbytes=True)) * _SHRINKS <= text.size
 
 
 def read_text(path: Path, encoding: str) -> str:

@@ -1,6 +1,7 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -37,6 +38,52 @@ class Origins(Generic[Origin]):
         """Give the origin of this very frame, if it is known."""
         reference, origin = self._known.get(id(frame), (None, None))
         return origin if reference is not None and reference() is frame else None
+
+
+KEPT = "\0kept"  # marks the rows that an amendment keeps; a name that no column has
+
+
+@dataclass(frozen=True)
+class Amendment:
+    """How a lazy frame differs from the one that it was made of.
+
+    Attributes:
+        source: The frame before.
+        changes: The replaced columns, for every row of ``source`` in its order, and :data:`KEPT` if rows were left out.
+    """
+
+    source: pl.LazyFrame
+    changes: pl.LazyFrame
+
+
+AMENDMENTS = Origins[Amendment]()
+
+
+def amended(frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr], keep: nw.Expr | None = None) -> nw.LazyFrame[Any]:
+    """Leave out rows and replace columns, each cell from its own row alone.
+
+    The same as ``filter`` and ``with_columns``, but staging knows what changed and need not write the rest again.
+
+    Args:
+        frame: The table.
+        columns: For each column to replace its new cells.
+        keep: Which rows stay; default all.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": ["25", "26"]}))
+        >>> amended(frame, {"name": nw.lit("*")}, nw.col("age") > "25").collect().rows()
+        [('*', '26')]
+    """
+    new = [cells.alias(name) for name, cells in columns.items()]
+    left = frame if keep is None else frame.filter(keep)
+    result = left.with_columns(*new) if new else left
+    source = nw.to_native(frame)
+    if isinstance(source, pl.LazyFrame) and columns.keys() <= set(frame.collect_schema().names()) - {KEPT}:
+        mark = {} if keep is None else {KEPT: keep}
+        if new or mark:
+            changes = frame.with_columns(*new, **mark).select(*columns, *mark)
+            AMENDMENTS.remember(nw.to_native(result), Amendment(source, nw.to_native(changes)))
+    return result
 
 
 @dataclass(frozen=True)

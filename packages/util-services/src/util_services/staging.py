@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import narwhals as nw
 import pandas as pd
@@ -31,12 +32,15 @@ from dagster import (
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.formats import write_parquet
-from util_services.frames import Origins
+from util_services.frames import AMENDMENTS, KEPT, Origins
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
+_SCANS = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
 _FRAME = ".parquet"
+_LAZY = f".lazy{_FRAME}"
+_AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
 _OBJECT = ".pickle"
 
 
@@ -68,15 +72,28 @@ def run_folder(run_id: str) -> Path:
     return folder
 
 
+def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
+    """Store a frame in the run's folder, so that what an op examines from then on is what it hands on.
+
+    Args:
+        frame: A table, which is evaluated once.
+        run_id: The run whose private folder holds it.
+
+    Returns:
+        The stored table; as the op's output it costs a link. Frames of other engines come back as they are.
+    """
+    native = nw.to_native(frame)
+    if not isinstance(native, pl.LazyFrame):
+        return frame
+    return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}")))
+
+
 class StagingIOManager(IOManager):
     """Passes frames as Parquet files and other values as pickles, both below the run's private folder.
 
     An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
     ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned.
     """
-
-    def __init__(self) -> None:
-        self._scans = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
@@ -90,7 +107,7 @@ class StagingIOManager(IOManager):
             path = self._stage(native, place, _kind_of(obj))
             if path.suffix == _FRAME:
                 columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
-                context.add_output_metadata({"rows": pq.read_metadata(path).num_rows, "columns": columns})
+                context.add_output_metadata({"rows": _rows(path), "columns": columns})
 
     def load_input(self, context: InputContext) -> Any:
         """Load an upstream op's output as the type the input is annotated with."""
@@ -107,14 +124,10 @@ class StagingIOManager(IOManager):
             return self._load(staged[0], context.dagster_type.typing_type)
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
-        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
         if isinstance(native, pl.LazyFrame):
-            if source := self._scans.of(native):
-                path.unlink()
-                path.hardlink_to(source)
-            else:
-                write_parquet(native, path)
-        elif isinstance(native, pl.DataFrame):
+            return _stage_lazy(native, place)
+        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
+        if isinstance(native, pl.DataFrame):
             native.write_parquet(path, compression="lz4", statistics=False)
         elif isinstance(native, pa.Table):
             pq.write_table(native, path, compression="lz4")
@@ -131,22 +144,89 @@ class StagingIOManager(IOManager):
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
-        loaders: dict[Any, Callable[[], Any]] = {
-            pd.DataFrame: lambda: pd.read_parquet(path),
-            pl.DataFrame: lambda: self._scan(path).collect(),
-            pl.LazyFrame: lambda: self._scan(path),
-            pa.Table: lambda: pq.read_table(path),
-            nw.DataFrame: lambda: nw.from_native(self._scan(path).collect()),
-            nw.LazyFrame: lambda: nw.from_native(self._scan(path)),
+        produced = {
+            ".pandas": pd.DataFrame,
+            ".eager": pl.DataFrame,
+            ".lazy": pl.LazyFrame,
+            ".amended": pl.LazyFrame,
+            ".arrow": pa.Table,
         }
-        produced = {".pandas": pd.DataFrame, ".eager": pl.DataFrame, ".lazy": pl.LazyFrame, ".arrow": pa.Table}
+        loaders: dict[Any, Callable[[], Any]] = {
+            pd.DataFrame: lambda: _read(path, pd.read_parquet),
+            pl.DataFrame: lambda: _scan(path).collect(),
+            pl.LazyFrame: lambda: _scan(path),
+            pa.Table: lambda: _read(path, pq.read_table),
+            nw.DataFrame: lambda: nw.from_native(_scan(path).collect()),
+            nw.LazyFrame: lambda: nw.from_native(_scan(path)),
+        }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
 
-    def _scan(self, path: Path) -> pl.LazyFrame:
-        frame = _without_index(pl.scan_parquet(path, glob=False), path)
-        self._scans.remember(frame, path)
-        return frame
+
+def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    """Read with another engine, which needs the table as one file."""
+    if not _is_amended(path):
+        return reader(path)
+    whole = _private(path.with_name(f"whole-{path.name}"))
+    try:
+        write_parquet(_amended(path), whole)
+        return reader(whole)
+    finally:
+        whole.unlink()
+
+
+def _stage_lazy(frame: pl.LazyFrame, place: Path) -> Path:
+    """Link a frame that is staged already, store what changed where that is known, else store the whole."""
+    if staged := _SCANS.of(frame):
+        if not _is_amended(staged):
+            return _link(staged, place.with_name(place.name + _LAZY))
+        path = _link(staged, place.with_name(place.name + _AMENDED))
+        _link(_source_of(staged), _source_of(path))
+        return path
+    amendment = AMENDMENTS.of(frame)
+    source = _SCANS.of(amendment.source) if amendment else None
+    if amendment and source and source.name.endswith(_LAZY):
+        path = _private(place.with_name(place.name + _AMENDED))
+        write_parquet(amendment.changes, path)
+        _link(source, _source_of(path))
+    else:
+        path = _private(place.with_name(place.name + _LAZY))
+        write_parquet(frame, path)
+    return path
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    frame = _amended(path) if _is_amended(path) else pl.scan_parquet(path, glob=False)
+    if index := _index_columns(path):
+        return frame.drop(index)
+    _SCANS.remember(frame, path)
+    return frame
+
+
+def _is_amended(path: Path) -> bool:
+    return path.name.endswith(_AMENDED)
+
+
+def _source_of(path: Path) -> Path:
+    """Name the file with the columns that an amended frame left as they were."""
+    return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
+
+
+def _amended(path: Path) -> pl.LazyFrame:
+    """Put an amended frame together, in row order: columns of its source beside changed ones, without dropped rows."""
+    source, changes = (pl.scan_parquet(file, glob=False) for file in (_source_of(path), path))
+    names, changed = source.collect_schema().names(), changes.collect_schema().names()
+    kept = [name for name in names if name not in changed]
+    frame = pl.concat([source.select(kept), changes], how="horizontal") if kept else changes
+    return (frame.filter(KEPT) if KEPT in changed else frame).select(names)
+
+
+def _rows(path: Path) -> int:
+    file = pq.read_metadata(path)
+    if _is_amended(path) and KEPT in file.schema.names:
+        kept: int = pl.scan_parquet(path, glob=False).select(pl.col(KEPT).sum()).collect().item()
+        return kept
+    return int(file.num_rows)
 
 
 def _kind_of(obj: Any) -> str:
@@ -155,18 +235,24 @@ def _kind_of(obj: Any) -> str:
     return next(kind for kind_type, kind in kinds.items() if isinstance(native, kind_type))
 
 
-def _without_index(frame: pl.LazyFrame, path: Path) -> pl.LazyFrame:
-    """Leave out the index columns of a frame that pandas wrote."""
+def _index_columns(path: Path) -> list[str]:
+    """Name the columns that are the index of a frame that pandas wrote."""
     if not path.name.endswith(f".pandas{_FRAME}"):
-        return frame
+        return []
     index = (pq.read_schema(path).pandas_metadata or {}).get("index_columns", [])
-    return frame.drop([column for column in index if isinstance(column, str)])
+    return [column for column in index if isinstance(column, str)]
 
 
 def _place(context: OutputContext) -> Path:
     run_id, *parts = context.get_identifier()
     folder = run_folder(run_id)
     return folder / ".".join(parts).replace("/", "_")
+
+
+def _link(source: Path, path: Path) -> Path:
+    path.unlink(missing_ok=True)
+    path.hardlink_to(source)
+    return path
 
 
 def _private(path: Path) -> Path:
