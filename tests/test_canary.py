@@ -36,7 +36,9 @@ BROKEN = {
 }
 
 
-def run(job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, **changed: Any) -> tuple[bool, str]:
+def run(
+    job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, op: str = "apply_k_anonymity", **changed: Any
+) -> tuple[bool, str]:
     """Run a job with every log switched on; tells success and gives all that was said or left behind."""
     home = tmp_path / "home"
     home.mkdir()
@@ -55,8 +57,8 @@ def run(job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, *
     config = {
         "ops": {
             reader: {"config": read},
-            writer: {"config": write},
-            "apply_k_anonymity": {"config": service | changed},
+            **({writer: {"config": write}} if write else {}),
+            op: {"config": changed if op != "apply_k_anonymity" else service | changed},
         },
         "loggers": {name: {"config": {"log_level": "DEBUG"}} for name in ("simpl", "console")},
     }
@@ -116,6 +118,59 @@ def test_an_infeasible_requirement_leaves_no_cell(data: Path, tmp_path: Path) ->
     succeeded, everything = run("k_anonymity_job", read, write, tmp_path, k=500)
     assert not succeeded
     assert "cannot be met" in everything
+    assert CANARY not in everything
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_models_hierarchy_files_and_reports_leave_no_cell_but_in_the_reports_files(
+    data: Path, tmp_path: Path, covered: bool
+) -> None:
+    (data / "in.csv").write_text(TABLE)
+    sexes = f"{CANARY}-sex-0;{CANARY}-any\n" + f"{CANARY}-sex-1;{CANARY}-any\n" * covered
+    (data / "sex.csv").write_text(sexes)
+    read, write = {"input_path": str(data / "in.csv")}, {"output_path": str(data / "out.csv")}
+    succeeded, everything = run(
+        "anonymise_job",
+        read,
+        write,
+        tmp_path,
+        op="apply_privacy_models",
+        ident=["Name", "id"],
+        quasi_identifiers=["age", "gender"],
+        sensitive_attributes=["disease"],
+        models=[
+            {"model": {"k_anonymity": {"k": 7}}},
+            {"model": {"t_closeness": {"t": 0.5, "sensitive_attribute": "disease"}}},
+        ],
+        supp_level=10.0,
+        recoding="local",
+        generalisation_hierarchies={
+            "age": {"ordered_groups": {"sizes": [3, 9]}},
+            "gender": str(data / "sex.csv"),
+        },
+        report_path=str(data / "report"),
+    )
+    assert succeeded is covered
+    assert CANARY not in everything
+    assert (data / "report.html").exists() is covered
+    if covered:
+        assert f"{CANARY}-flu" in (data / "report.json").read_text()  # as the released table has it
+        assert f"{CANARY}-name" not in (data / "report.json").read_text()
+
+
+def test_a_risk_report_leaves_no_cell(data: Path, tmp_path: Path) -> None:
+    (data / "in.csv").write_text(TABLE)
+    succeeded, everything = run(
+        "risk_report_job",
+        {"input_path": str(data / "in.csv")},
+        {},
+        tmp_path,
+        op="assess_table_risk",
+        quasi_identifiers=["age", "gender"],
+        sensitive_attributes=["disease"],
+        population=str(data / "in.csv"),
+    )
+    assert succeeded
     assert CANARY not in everything
 
 

@@ -258,6 +258,40 @@ def test_local_recoding_never_loses_more_and_meets_the_models_too(
         assert local.frame.group_by("age", "sex").len()["len"].min() >= models[0].k
 
 
+EVERY_MODEL: list[PrivacyModel] = [
+    *(model for model, _ in PYCANON.values()),
+    RecursiveCLDiversity(2, 2, "illness"),
+    TCloseness(0.3, "illness", "hierarchical", "suppress"),
+    AverageRisk(0.5),
+    SampleUniqueness(0.5),
+    KMap(2),
+]
+
+
+@pytest.mark.parametrize("recoding", ["global", "local"])
+@pytest.mark.parametrize("model", EVERY_MODEL, ids=lambda model: f"{model.name} {model.parameters}")
+def test_tables_of_no_row_one_row_and_one_value_are_met_or_refused(model: PrivacyModel, recoding: str) -> None:
+    schema = {"age": pl.String, "sex": pl.String, "illness": pl.String, "cost": pl.Int64}
+    for rows in (
+        [],
+        [("30", None, None, 1)],
+        [("30", "F", "flu", 1)] * 4,
+        [(None, "M", "flu", 2), ("30", "F", "cold", 1)],
+    ):
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        for limit in (0, 60, 100):
+            arguments: dict[str, Any] = {"models": [model], "limit": limit, "identifiers": [], "recoding": recoding}
+            try:
+                result = run(frame, population=frame, **arguments)
+            except DataServiceError as error:
+                assert "cannot be met" in str(error)  # noqa: PT017 - the exception is one of two outcomes
+                assert rows
+                assert limit < 100
+                continue
+            assert (len(rows) - result.frame.height) * 100 <= limit * len(rows)
+            assert result.rows == len(rows)
+
+
 @pytest.mark.parametrize(
     "convert",
     [lambda f: f, lambda f: f.lazy(), lambda f: f.to_pandas(), lambda f: f.to_arrow()],
