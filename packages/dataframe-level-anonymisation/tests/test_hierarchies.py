@@ -58,6 +58,28 @@ def test_decimals_are_what_is_written() -> None:
     ]
 
 
+def test_large_and_small_numbers_have_exact_intervals() -> None:
+    levels = labels({"intervals": {"widths": ["1e-7", 1000]}}, ["1e30", "-0.00000015", "123456789.123456789"])
+    assert levels[0] == [
+        "[1000000000000000000000000000000, 1000000000000000000000000000000.0000001)",
+        "[-0.0000002, -0.0000001)",
+        "[123456789.1234567, 123456789.1234568)",
+    ]
+    assert levels[1][2] == "[123456000, 123457000)"
+
+
+def test_labels_with_commas_do_not_decide_what_separates_cells() -> None:
+    table = b"5;[0, 5, 6);*\n6;[0, 5, 6);*\n"
+    assert parse("c", "x.csv", lambda _: table).build(["5", "6"]).labels == (["[0, 5, 6)"] * 2, ["*"] * 2)
+
+
+def test_the_number_of_levels_of_a_mask_with_steps_does_not_depend_on_the_data() -> None:
+    for side in ("left", "right"):
+        for values in (["a"], ["abc", "d"], ["abcdef"]):
+            assert len(labels({"mask": {"side": side, "steps": [1, 3]}}, values)) == 3
+    assert labels({"mask": {"side": "left", "steps": [3]}}, ["abc", "d"])[0] == ["***", "***"]
+
+
 def test_a_mask_covers_more_and_more_from_either_side() -> None:
     assert labels({"mask": {}}, ["801", "80", "912"]) == [["80*", "80*", "91*"], ["8**", "8**", "9**"], ["*"] * 3]
     assert labels({"mask": {"side": "left", "character": "#", "steps": [2]}}, ["1801", "2801", "01"]) == [
@@ -198,7 +220,10 @@ MISTAKES: list[tuple[Any, list[Any], str]] = [
     ({"countries": {"levels": ["region", "subregion"]}}, [], "(levels needs subregion, region or both, in this order)"),
     ({"countries": {}}, ["AT", SECRET], "needs every value to be listed, but 1 distinct value(s) are not: add them"),
     ("s3://bucket/h.csv", ["a"], "The hierarchy 's3://bucket/h.csv' is an S3 object, which only jobs read: give a loc"),
-    ("none.csv", ["a"], "The input file 'none.csv' does not exist"),
+    ("none.csv", ["a"], "The input file 'none.csv' does not exist: check generalisation_hierarchies."),
+    ({"mask": {}}, ["x" * 13], "The mask of the column 'c' would have 13 steps, as many as the longest value has char"),
+    ("simpl_age", ["1e31", "1e-31"], "needs numbers, but 2 distinct value(s) are not"),
+    ({"mapping": {"a": ["x", "p"], "b": ["x", "q"]}}, ["a"], "The hierarchy of the column 'c' is not nested: level 2"),
 ]
 
 
@@ -219,6 +244,8 @@ def test_a_mistake_is_one_sentence_without_values(spec: Any, values: list[Any], 
         (b"a;b;c\nSECRET;b\n", "has 2 cell(s) in line 2: give each line a value and as many labels as the first line"),
         (b"SECRET;b\nx;b\nSECRET;c\n", "lists a value twice with different labels, again in line 3: keep one of them."),
         (b"\xff;b\n", "is not UTF-8: save it as UTF-8."),
+        (b'a;b\n"SECRET;b\n', "is no CSV file in line 2: check the quotes there."),
+        (b"a;" + b"x" * 200_000, "is no CSV file in line 1: check the quotes there."),
     ],
 )
 def test_a_malformed_file_is_one_sentence(content: bytes, sentence: str) -> None:

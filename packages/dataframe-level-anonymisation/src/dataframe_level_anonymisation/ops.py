@@ -123,11 +123,13 @@ def assess_table_risk(
 
 
 def _read(context: OpExecutionContext, location: str) -> bytes:
-    with opened(location, context.run_id, context.log.info) as path:
+    with opened(location, context.run_id, context.log.info, "generalisation_hierarchies") as path:
         return path.read_bytes()
 
 
 def _population(context: OpExecutionContext, location: str | None, side_inputs: ExitStack) -> Any:
     if location is None:
         return None
-    return scan(side_inputs.enter_context(opened(location, context.run_id, context.log.info)), COMMA_SEPARATED)
+    return scan(
+        side_inputs.enter_context(opened(location, context.run_id, context.log.info, "population")), COMMA_SEPARATED
+    )

@@ -43,15 +43,19 @@ def data_path(path: str) -> Path:
     return resolved
 
 
-def input_file(path: str) -> Path:
+def input_file(path: str, key: str = "input_path") -> Path:
     """Resolve the path of a file to read; like :func:`data_path`, and the file must exist.
+
+    Args:
+        path: The path as the user wrote it.
+        key: Name of its configuration key, for messages.
 
     Raises:
         DataServiceError: If there is no such file, or it is not a regular file.
     """
     resolved = data_path(path)
     if not resolved.exists():
-        raise DataServiceError(f"The input file {path!r} does not exist: check input_path.")
+        raise DataServiceError(f"The input file {path!r} does not exist: check {key}.")
     if not resolved.is_file():
         raise DataServiceError(f"The input path {path!r} is not a regular file: give the path of one data file.")
     return resolved

@@ -16,7 +16,7 @@ _SCHEME = "s3://"
 
 
 @contextmanager
-def opened(location: str, run_id: str, log: Callable[[str], object]) -> Iterator[Path]:
+def opened(location: str, run_id: str, log: Callable[[str], object], key: str = "input_path") -> Iterator[Path]:
     """Give a side input as a local file; an object is fetched for as long as the block lasts.
 
     Objects come through the connection ``selfS3``, confined by ``S3_ALLOWED_BUCKETS`` as any other, so that a job on
@@ -26,19 +26,20 @@ def opened(location: str, run_id: str, log: Callable[[str], object]) -> Iterator
         location: A path or ``s3://bucket/key``.
         run_id: The run whose private folder holds the copy.
         log: Takes progress lines.
+        key: Name of its configuration key, for messages.
 
     Raises:
         DataServiceError: If the location is malformed or cannot be read.
     """
     if not location.startswith(_SCHEME):
-        yield input_file(location)
+        yield input_file(location, key)
         return
-    bucket, _, key = location.removeprefix(_SCHEME).partition("/")
-    if not bucket or not key:
+    bucket, _, object_key = location.removeprefix(_SCHEME).partition("/")
+    if not bucket or not object_key:
         raise DataServiceError(f"The location {location!r} is malformed: give s3://bucket/key or a path.")
-    path = run_folder(run_id) / f"side-{uuid4().hex}{''.join(Path(key).suffixes[-2:])}"
+    path = run_folder(run_id) / f"side-{uuid4().hex}{''.join(Path(object_key).suffixes[-2:])}"
     try:
-        download(connect(CONNECTION).meta.client, bucket, key, path, log)
+        download(connect(CONNECTION).meta.client, bucket, object_key, path, log)
         yield path
     finally:
         path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Hierarchies of numbers and of ordered values."""
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -11,7 +11,8 @@ from dataframe_level_anonymisation.hierarchies.hierarchy import Labels
 from dataframe_level_anonymisation.hierarchies.kind import Kind, Read, misfits, star, text
 
 _REMEDY = "clean the column first or give it another hierarchy"
-_MOST_DIGITS = 30
+_MOST_DIGITS = 30  # before and after the point
+_EXACT = Context(prec=200)
 
 
 class Intervals(Kind):
@@ -51,24 +52,32 @@ class Intervals(Kind):
         if wrong := numbers.count(None):
             raise misfits(column, wrong, "numbers", _REMEDY)
         known = [each for each in numbers if each is not None]
-        levels: list[Labels] = [[self._label(each, width) for each in known] for width in self.widths]
+        # As whole numbers of the smallest unit, since these are exact and quick.
+        parameters = [each for each in (*self.widths, self.anchor, self.bottom, self.top) if each is not None]
+        decimals = max((max(-_exponent(each), 0) for each in [*parameters, *known]), default=0)
+        units = [_units(each, decimals) for each in known]
+        levels: list[Labels] = [self._level(units, _units(width, decimals), decimals) for width in self.widths]
         return [*levels, star(values)]
 
-    def _label(self, value: Decimal, width: Decimal) -> str:
-        if self.bottom is not None and value < self.bottom:
-            return f"< {plain(self.bottom)}"
-        if self.top is not None and value >= self.top:
-            return f">= {plain(self.top)}"
-        steps = (value - self.anchor) // width  # towards zero
-        start = self.anchor + steps * width
-        if start > value:
-            start -= width
-        end = start + width
-        if self.bottom is not None:
-            start = max(start, self.bottom)
-        if self.top is not None:
-            end = min(end, self.top)
-        return f"[{plain(start)}, {plain(end)})"
+    def _level(self, units: Sequence[int], width: int, decimals: int) -> Labels:
+        anchor = _units(self.anchor, decimals)
+        bottom, top = (None if end is None else _units(end, decimals) for end in (self.bottom, self.top))
+        labels: dict[int, str] = {}
+
+        def label(number: int) -> str:
+            if bottom is not None and number < bottom:
+                return f"< {_written(bottom, decimals)}"
+            if top is not None and number >= top:
+                return f">= {_written(top, decimals)}"
+            step = (number - anchor) // width
+            if step not in labels:
+                start, end = anchor + step * width, anchor + (step + 1) * width
+                start = start if bottom is None else max(start, bottom)
+                end = end if top is None else min(end, top)
+                labels[step] = f"[{_written(start, decimals)}, {_written(end, decimals)})"
+            return labels[step]
+
+        return [label(each) for each in units]
 
 
 AGE = Intervals(widths=(Decimal(5), Decimal(10), Decimal(20), Decimal(100)))
@@ -85,17 +94,24 @@ def number(value: Any) -> Decimal | None:
         read = Decimal(str(value))
     except InvalidOperation:
         return None
-    return read if read.is_finite() and -_MOST_DIGITS <= read.adjusted() <= _MOST_DIGITS else None
+    if not read.is_finite() or read.adjusted() > _MOST_DIGITS or _exponent(read) < -_MOST_DIGITS:
+        return None
+    return read
 
 
-def plain(value: Decimal) -> str:
-    """Write a number without exponent and trailing zeros.
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
 
-    Examples:
-        >>> plain(Decimal("1E+2")), plain(Decimal("0.10")), plain(Decimal("-0"))
-        ('100', '0.1', '0')
-    """
-    return format(value.normalize() + 0, "f")
+
+def _units(value: Decimal, decimals: int) -> int:
+    return int(_EXACT.scaleb(value, decimals))
+
+
+def _written(units: int, decimals: int) -> str:
+    """Write a number of units without exponent and trailing zeros."""
+    value = _EXACT.scaleb(Decimal(units), -decimals)
+    return format(value.normalize(_EXACT), "f") if units else "0"
 
 
 class OrderedGroups(Kind):

@@ -89,7 +89,7 @@ def read_local(path: str) -> bytes:
     """
     if path.startswith("s3://"):
         raise DataServiceError(f"The hierarchy {path!r} is an S3 object, which only jobs read: give a local path.")
-    return input_file(path).read_bytes()
+    return input_file(path, "generalisation_hierarchies").read_bytes()
 
 
 def parse(column: str, spec: str | Mapping[str, Any], read: Read = read_local) -> Spec:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from dataframe_level_anonymisation.hierarchies.hierarchy import Labels
+from dataframe_level_anonymisation.hierarchies.hierarchy import Hierarchy, Labels
 from dataframe_level_anonymisation.hierarchies.kind import Kind, Read, misfits, star, text
 from util_services.errors import DataServiceError
 
@@ -123,6 +123,8 @@ def looked_up(
         DataServiceError: If a value is not listed and there is no fallback.
     """
     levels = len(next(iter(table.values())))
+    # Nested as a whole, whichever values occur.
+    Hierarchy.from_labels(column, len(table), [[row[level] for row in table.values()] for level in range(levels)])
     otherwise = _fallback(fallback, levels)
     rows = [table.get(text(value), otherwise) for value in values]
     if wrong := rows.count(None):
@@ -130,6 +132,15 @@ def looked_up(
     labels: list[Labels] = [[row[level] for row in rows if row] for level in range(levels)]
     last = {row[-1] for row in [*table.values(), *([otherwise] if otherwise else [])]}
     return labels if len(last) == 1 else [*labels, star(values)]
+
+
+def _next_row(reader: Any, path: str) -> list[str] | None:
+    try:
+        return next(reader, None)
+    except csv.Error:
+        raise DataServiceError(
+            f"The hierarchy file {path!r} is no CSV file in line {reader.line_num}: check the quotes there."
+        ) from None
 
 
 def read_table(path: str, content: bytes) -> dict[str, tuple[str, ...]]:
@@ -150,11 +161,11 @@ def read_table(path: str, content: bytes) -> dict[str, tuple[str, ...]]:
     except UnicodeDecodeError:
         raise DataServiceError(f"The hierarchy file {path!r} is not UTF-8: save it as UTF-8.") from None
     first = lines.partition("\n")[0]
-    delimiter = max(";,\t", key=first.count)
+    delimiter = next((each for each in ";\t" if each in first), ",")
     table: dict[str, tuple[str, ...]] = {}
     width = 0
-    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter)
-    for row in reader:
+    reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)
+    while (row := _next_row(reader, path)) is not None:
         if not row:
             continue
         width = width or len(row)

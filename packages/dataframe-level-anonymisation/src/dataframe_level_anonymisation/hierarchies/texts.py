@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from dataframe_level_anonymisation.hierarchies.hierarchy import SUPPRESSED, Labels
 from dataframe_level_anonymisation.hierarchies.kind import Kind, Read, misfits, star, text
+from util_services.errors import DataServiceError
 
+_MOST_STEPS = 12
 _NUTS = re.compile(r"[A-Z]{2}[0-9A-Z]{0,3}")
 
 
@@ -34,15 +36,23 @@ class Mask(Kind):
 
     def labels(self, column: str, values: Sequence[Any], read: Read) -> list[Labels]:
         """Give the labels."""
-        del column, read
+        del read
         texts = [text(value) for value in values]
         longest = max(map(len, texts), default=0)
-        steps = [step for step in self.steps or range(1, longest) if step < longest]
+        if self.steps is None and longest > _MOST_STEPS:
+            raise DataServiceError(
+                f"The mask of the column {column!r} would have {longest} steps, as many as the longest value has "
+                "characters: give steps, such as [1, 2, 4]."
+            )
+        steps = self.steps or range(1, longest)
         masked: list[Labels]
         if self.side == "right":
-            masked = [[each[: longest - step] + self.character * step for each in texts] for step in steps]
+            masked = [[each[: max(longest - step, 0)] + self.character * step for each in texts] for step in steps]
         else:
-            masked = [[self.character * step + each[step - longest :] for each in texts] for step in steps]
+            masked = [
+                [self.character * step + (each[step - longest :] if step < longest else "") for each in texts]
+                for step in steps
+            ]
         return [*masked, star(values)]
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dataframe_level_anonymisation.classes import Classes, Entries, Histogram
 from dataframe_level_anonymisation.hierarchies import parse
+from dataframe_level_anonymisation.privacy_models.model import Parameterised
 from dataframe_level_anonymisation.privacy_models.requirements import DIGITS, TOLERANCE, Figures, ShareTest, Test
 from util_services.errors import DataServiceError
 
@@ -90,7 +91,7 @@ class _Hierarchical(_Distance):
 
 
 @dataclass(frozen=True)
-class TCloseness:
+class TCloseness(Parameterised):
     """In every class the sensitive values are distributed as in the whole input, up to the distance ``t``.
 
     Args:
@@ -110,6 +111,7 @@ class TCloseness:
     distance: str = "equal"
     hierarchy: Any = None
     name: ClassVar[str] = "t-closeness"
+    no_parameters: ClassVar[frozenset[str]] = frozenset({"attribute", "hierarchy"})
 
     def __post_init__(self) -> None:
         if not 0 <= self.t <= 1:
@@ -121,11 +123,6 @@ class TCloseness:
                 f"The hierarchical distance of {self.attribute!r} goes with a hierarchy of that column: "
                 + ("give one." if self.hierarchy is None else "set distance to hierarchical or leave it out.")
             )
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"t": self.t, "distance": self.distance}
 
     @property
     def meaning(self) -> str:

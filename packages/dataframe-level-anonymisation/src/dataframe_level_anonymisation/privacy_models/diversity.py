@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from dataframe_level_anonymisation.classes import Classes, Entries, Histogram, Mask
+from dataframe_level_anonymisation.privacy_models.model import Parameterised
 from dataframe_level_anonymisation.privacy_models.requirements import (
     DIGITS,
     Figures,
@@ -29,7 +30,7 @@ class _MostFrequent(ShareTest):
 
 
 @dataclass(frozen=True)
-class AlphaKAnonymity:
+class AlphaKAnonymity(Parameterised):
     """k-anonymity, and no sensitive value has more than the share ``alpha`` of a class.
 
     Args:
@@ -50,11 +51,6 @@ class AlphaKAnonymity:
     def __post_init__(self) -> None:
         share_of_one("alpha", self.alpha)
         at_least("k", self.k, 1)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"alpha": self.alpha, "k": self.k}
 
     @property
     def meaning(self) -> str:
@@ -93,7 +89,7 @@ class _Distinct(_Diversity):
 
 
 @dataclass(frozen=True)
-class DistinctLDiversity:
+class DistinctLDiversity(Parameterised):
     """Every class has at least ``l`` distinct sensitive values.
 
     Args:
@@ -110,11 +106,6 @@ class DistinctLDiversity:
 
     def __post_init__(self) -> None:
         at_least("l", self.l, 1)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"l": self.l}
 
     @property
     def meaning(self) -> str:
@@ -156,7 +147,7 @@ def _largest_share(least: float, values: int) -> float:
 
 
 @dataclass(frozen=True)
-class EntropyLDiversity:
+class EntropyLDiversity(Parameterised):
     """The entropy of the sensitive values in every class is at least log(``l``).
 
     Args:
@@ -173,11 +164,6 @@ class EntropyLDiversity:
 
     def __post_init__(self) -> None:
         at_least("l", self.l, 1, whole=False)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"l": self.l}
 
     @property
     def meaning(self) -> str:
@@ -217,7 +203,7 @@ class _Recursive(ShareTest):
 
 
 @dataclass(frozen=True)
-class RecursiveCLDiversity:
+class RecursiveCLDiversity(Parameterised):
     """In every class the most frequent sensitive value occurs less than c times as often as the rarer ones together.
 
     With the counts of the values in descending order: r_1 < c (r_l + r_(l+1) + … + r_m).
@@ -239,11 +225,6 @@ class RecursiveCLDiversity:
     def __post_init__(self) -> None:
         above_zero("c", self.c)
         at_least("l", self.l, 1)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"c": self.c, "l": self.l}
 
     @property
     def meaning(self) -> str:

@@ -1,11 +1,12 @@
 """Models on the gain of an observer: β-likeness and δ-disclosure privacy."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from dataframe_level_anonymisation.classes import Classes, Entries, Histogram, Mask
+from dataframe_level_anonymisation.privacy_models.model import Parameterised
 from dataframe_level_anonymisation.privacy_models.requirements import (
     DIGITS,
     TOLERANCE,
@@ -35,7 +36,7 @@ class _Likeness(ShareTest):
 
 
 @dataclass(frozen=True)
-class BetaLikeness:
+class BetaLikeness(Parameterised):
     """In no class does a sensitive value's share exceed its share p in the input by more than β times p.
 
     Args:
@@ -51,6 +52,7 @@ class BetaLikeness:
     beta: float
     attribute: str
     enhanced: bool = True
+    no_parameters: ClassVar[frozenset[str]] = frozenset({"attribute", "enhanced"})  # the name tells which of the two
 
     def __post_init__(self) -> None:
         above_zero("beta", self.beta)
@@ -59,11 +61,6 @@ class BetaLikeness:
     def name(self) -> str:
         """The field's name."""
         return f"{'enhanced' if self.enhanced else 'basic'} β-likeness"
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"beta": self.beta}
 
     @property
     def meaning(self) -> str:
@@ -105,7 +102,7 @@ class _Disclosure(ShareTest):
 
 
 @dataclass(frozen=True)
-class DeltaDisclosurePrivacy:
+class DeltaDisclosurePrivacy(Parameterised):
     """In every class, every sensitive value's share q is near its share p in the input: ``|log₂(q / p)| < delta``.
 
     A class that lacks a value of the input does not pass.
@@ -125,11 +122,6 @@ class DeltaDisclosurePrivacy:
 
     def __post_init__(self) -> None:
         above_zero("delta", self.delta)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"delta": self.delta}
 
     @property
     def meaning(self) -> str:

@@ -1,6 +1,7 @@
 """What every privacy model has."""
 
-from typing import Any, Protocol
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol
 
 from dataframe_level_anonymisation.classes import Histogram
 from dataframe_level_anonymisation.privacy_models.requirements import Test
@@ -31,6 +32,18 @@ class PrivacyModel(Protocol):
         Args:
             data: The whole input, whose distributions are the reference.
         """
+
+
+class Parameterised:
+    """Base of models, which are dataclasses: their fields are their parameters."""
+
+    no_parameters: ClassVar[frozenset[str]] = frozenset({"attribute"})
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters by name, JSON-able."""
+        names = [each.name for each in fields(self) if each.name not in self.no_parameters]  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in names}
 
 
 def title(model: PrivacyModel) -> str:

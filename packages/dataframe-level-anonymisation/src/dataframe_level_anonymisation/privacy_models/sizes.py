@@ -1,11 +1,12 @@
 """Models on the sizes of classes: k-anonymity, k-map, average risk, sample uniqueness."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from dataframe_level_anonymisation.classes import Counts, Histogram, Mask
+from dataframe_level_anonymisation.privacy_models.model import Parameterised
 from dataframe_level_anonymisation.privacy_models.requirements import (
     DIGITS,
     Figures,
@@ -19,7 +20,7 @@ from util_services.errors import DataServiceError
 
 
 @dataclass(frozen=True)
-class KAnonymity:
+class KAnonymity(Parameterised):
     """Every equivalence class has at least ``k`` rows.
 
     Args:
@@ -41,11 +42,6 @@ class KAnonymity:
         at_least("k", self.k, 1)
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"k": self.k}
-
-    @property
     def meaning(self) -> str:
         """What it protects from."""
         return (
@@ -60,7 +56,7 @@ class KAnonymity:
 
 
 @dataclass(frozen=True)
-class KMap:
+class KMap(Parameterised):
     """Every released tuple describes at least ``k`` people of the population.
 
     Args:
@@ -76,11 +72,6 @@ class KMap:
 
     def __post_init__(self) -> None:
         at_least("k", self.k, 1)
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"k": self.k}
 
     @property
     def meaning(self) -> str:
@@ -121,7 +112,7 @@ class _TableShare(TableTest):
 
 
 @dataclass(frozen=True)
-class AverageRisk:
+class AverageRisk(Parameterised):
     """The average re-identification risk of the released rows, classes by rows, is at most ``threshold``.
 
     Args:
@@ -140,11 +131,6 @@ class AverageRisk:
         share_of_one("threshold", self.threshold)
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"threshold": self.threshold}
-
-    @property
     def meaning(self) -> str:
         """What it protects from."""
         return (
@@ -159,7 +145,7 @@ class AverageRisk:
 
 
 @dataclass(frozen=True)
-class SampleUniqueness:
+class SampleUniqueness(Parameterised):
     """The share of released rows that are alone in their class is at most ``threshold``.
 
     Args:
@@ -176,11 +162,6 @@ class SampleUniqueness:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise DataServiceError(f"The threshold {self.threshold} is not possible: give a share from 0 to 1.")
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters by name."""
-        return {"threshold": self.threshold}
 
     @property
     def meaning(self) -> str:
