@@ -141,7 +141,11 @@ def test_a_steward_finds_the_job_the_defaults_and_the_report_in_the_ui(stack: St
         page.goto(f"{url}/runs/{run_id}")
         page.get_by_text("apply_k_anonymity").first.click()
         page.get_by_text("Show Markdown").first.click(timeout=30_000)
-        expect(page.get_by_text("met and verified on the output").first).to_be_visible()
+        expect(page.get_by_text("met, verified on the output").first).to_be_visible()
+        page.wait_for_function(
+            "() => { const charts = [...document.querySelectorAll(\"img[src^='data:image/svg+xml']\")];"
+            " return charts.length > 3 && charts.every(each => each.complete && each.naturalWidth > 0) }"
+        )
         page.wait_for_timeout(1000)  # the dialog fades in
         page.screenshot(path=shots / "report.png")
         browser.close()

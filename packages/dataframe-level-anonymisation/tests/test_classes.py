@@ -34,7 +34,7 @@ def test_merging_joins_exactly_the_equal_classes_whatever_the_domain(size: int, 
     rows = data.draw(st.lists(st.tuples(*[st.integers(0, 2)] * 4), max_size=20))
     columns = [np.array([row[column] for row in rows], dtype=np.int64) for column in range(4)]
     counts = np.arange(1, len(rows) + 1)
-    classes = Classes(np.arange(len(rows)), counts).merged(columns, [size] * 4)
+    classes = Classes(counts).merged(columns, [size] * 4)
     for one, other in itertools.combinations(range(len(rows)), 2):
         assert bool(classes.members[one] == classes.members[other]) is (rows[one] == rows[other])
         assert bool(classes.members[one] < classes.members[other]) is (rows[one] < rows[other])

@@ -7,7 +7,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dataframe_level_anonymisation.classes import Histogram, histogram
+from dataframe_level_anonymisation.classes import Histogram, histogram, weighted_sum
 from dataframe_level_anonymisation.evaluation import Task, limit_of
 from dataframe_level_anonymisation.hierarchies import BUILT_IN, Hierarchy, Spec, parse
 from dataframe_level_anonymisation.privacy_models import PrivacyModel, title
@@ -20,7 +20,6 @@ from dataframe_level_anonymisation.search import infeasible
 from dataframe_level_anonymisation.verification import verify
 from util_services.errors import DataServiceError, nearest
 
-SUPPRESSED = "*"
 _EXAMPLES = 3
 
 
@@ -88,13 +87,15 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     output = released(lazy, tuples, built, recoded, identifiers)
     if store is not None:
         output = store(output)
+    # A lazy frame stays lazy; any other is evaluated once, and verified as it is released.
+    native = output.to_native() if isinstance(data, nw.LazyFrame) else output.collect(data.implementation).to_native()
+    output = nw.from_native(native).lazy()
     populations = [] if people is None else [generalised(people, tuples, built, step.levels) for step in recoded.steps]
     verified = verify(output, tuples, models, populations, task.limit)
-    native = output if isinstance(data, nw.LazyFrame) else output.collect(backend=data.implementation)
     losses = _losses(tuples, built, recoded)
     order = np.argsort(tuples.counts[tuples.counts > 0], kind="stable")
     return Result(
-        frame=native.to_native(),
+        frame=native,
         rows=tuples.rows,
         rows_suppressed=tuples.rows - verified.rows,
         requirements=tuple(_requirement(model) for model in models),
@@ -193,7 +194,7 @@ def _losses(tuples: Histogram, hierarchies: Sequence[Hierarchy], recoded: Recode
         total = float(recoded.suppressed)
         for step in recoded.steps:
             own = step.tuples
-            total += float(costs[step.levels[column]][tuples.codes[own, column]] @ tuples.counts[own])
+            total += weighted_sum(costs[step.levels[column]][tuples.codes[own, column]], tuples.counts[own])
         losses.append(total / max(tuples.rows, 1))
     return losses
 

@@ -1,20 +1,18 @@
-"""Charts as SVG texts: equal input gives equal bytes, nothing is loaded from elsewhere, and text stays text.
+"""Bar charts as SVG texts: equal input gives equal bytes, nothing is loaded from elsewhere, and text stays text.
 
-Matplotlib is imported when the first chart is drawn, since a location is loaded far more often than a chart is drawn.
-The two colours differ in hue and in lightness (Okabe and Ito, Color Universal Design, 2008).
+Geometry is computed here, the template draws it. The two colours differ in hue and in lightness (Okabe and Ito, Color
+Universal Design, 2008).
 """
 
-import io
-import re
-import warnings
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dataframe_level_anonymisation.wording import percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from jinja2 import Template
 
 MOST_COLUMNS = 20
 """So many columns still read well in one chart."""
@@ -22,30 +20,15 @@ MOST_COLUMNS = 20
 MOST_VALUES = 10
 """So many values still read well in one chart."""
 
-_WIDTH = 7.4  # inches of 72 points
+_WIDTH, _LEFT, _RIGHT = 680, 205, 620  # points; bars lie between the last two
+_BAR, _WIDE_BAR, _GAP = 11, 14, 10
 _BEFORE, _AFTER, _LIMIT = "#a9b4c0", "#0072b2", "#b34700"
-_INK, _FAINT = "#1f2933", "#d5dae0"
 _LONGEST_LABEL = 34
-_BAR = 0.38
-_Series = list[tuple[str, Sequence[float], str, float]]  # name, values, colour, how far it is shifted
-
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "dataframe-level-anonymisation",
-    "font.family": ["sans-serif"],  # written with its alternatives, so that a viewer without the first finds another
-    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
-    "font.size": 9.0,
-    "text.parse_math": False,  # a value may contain dollar signs
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _FAINT,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
+_LEGEND_STEP = 90
 
 
 def class_sizes(sizes: Sequence[str], before: Sequence[int], after: Sequence[int] | None = None) -> str:
-    """Draw how many rows are in classes of which size, as grouped columns.
+    """Draw how many rows are in classes of which size.
 
     Args:
         sizes: Names of the size ranges, from small to large.
@@ -55,26 +38,9 @@ def class_sizes(sizes: Sequence[str], before: Sequence[int], after: Sequence[int
     Returns:
         An SVG element.
     """
-    with _styled():
-        figure, axes = _figure(2.9)
-        series = _series(before, after)
-        most = max([1, *before, *(after or [])])
-        for name, values, colour, shift in series:
-            places = [place + shift for place in range(len(sizes))]
-            axes.bar(places, values, _width(series), color=colour, label=name)
-            for place, value in zip(places, values, strict=True):
-                if value:
-                    axes.text(place, value + most * 0.02, _short(value), ha="center", va="bottom", fontsize=7)
-        axes.set_xticks(range(len(sizes)), list(sizes), fontsize=8.5)
-        axes.set_xlim(-0.6, max(len(sizes), 4) - 0.4)
-        axes.set_ylim(0, most * 1.12)
-        axes.yaxis.set_major_formatter(lambda value, _: _short(value).replace(".0", ""))
-        axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)  # type: ignore[call-arg]
-        axes.set_xlabel("rows that look alike (class size)")
-        axes.set_ylabel("rows")
-        axes.grid(axis="y", color=_FAINT, linewidth=0.6)
-        _tidy(axes, figure, len(series))
-        return _svg(figure)
+    labels = ["1, alone" if size == "1" else f"{size} alike" if size[:1].isdigit() else size for size in sizes]
+    most = max([1, *before, *(after or [])])
+    return _drawn(labels, before, after, text=_short, ticks=_ticks(most), axis="rows, by how many of them look alike")
 
 
 def risks(
@@ -85,7 +51,7 @@ def risks(
     threshold: float,
     limited: int,
 ) -> str:
-    """Draw attackers' risks as grouped bars, with the threshold as a line across those that it is meant for.
+    """Draw attackers' risks, with the threshold as a line across those that it is meant for.
 
     Args:
         measures: Names of the figures.
@@ -97,17 +63,12 @@ def risks(
     Returns:
         An SVG element.
     """
-    with _styled():
-        figure, axes = _bars(measures, _series(before, after))
-        line = [threshold, threshold], [-0.5, limited - 0.5]
-        axes.plot(*line, color=_LIMIT, linewidth=1.3, linestyle=(0, (4, 3)), label="risk accepted", zorder=2.5)
-        _shares(axes, 1.0, "probability, or share of rows")
-        _tidy(axes, figure, 3)
-        return _svg(figure)
+    line = (threshold, limited)
+    return _drawn(measures, before, after, ticks=_QUARTERS, axis="probability, or share of rows", line=line)
 
 
 def losses(columns: Sequence[str], of_columns: Sequence[float]) -> str:
-    """Draw each column's loss as a bar; of many columns those that lost most.
+    """Draw each column's loss; of many columns those that lost most.
 
     Args:
         columns: Names of the quasi-identifiers.
@@ -117,16 +78,12 @@ def losses(columns: Sequence[str], of_columns: Sequence[float]) -> str:
         An SVG element.
     """
     most = sorted(range(len(columns)), key=lambda column: -of_columns[column])[:MOST_COLUMNS]
-    with _styled():
-        series: _Series = [("loss", [of_columns[column] for column in most], _AFTER, 0.0)]
-        figure, axes = _bars([columns[column] for column in most], series)
-        _shares(axes, 1.0, "information lost (0% unchanged, 100% nothing left)")
-        _tidy(axes, figure, 0)
-        return _svg(figure)
+    names, values = [columns[column] for column in most], [of_columns[column] for column in most]
+    return _drawn(names, values, ticks=_QUARTERS, axis="information lost (0% unchanged, 100% nothing left)")
 
 
 def distribution(values: Sequence[str], before: Sequence[float], after: Sequence[float]) -> str:
-    """Draw the shares of a sensitive attribute's values as grouped bars.
+    """Draw the shares of a sensitive attribute's values.
 
     Args:
         values: Names of the values, at most :data:`MOST_VALUES` and one for the rest.
@@ -136,114 +93,92 @@ def distribution(values: Sequence[str], before: Sequence[float], after: Sequence
     Returns:
         An SVG element.
     """
-    with _styled():
-        figure, axes = _bars(values, _series(before, after))
-        _shares(axes, max([0.01, *before, *after]), "share of rows")
-        _tidy(axes, figure, 2)
-        return _svg(figure)
+    return _drawn(values, before, after, ticks=_ticks(max([0.01, *before, *after])), axis="share of rows")
 
 
-class _styled:  # noqa: N801 - used like a function
-    """Apply the style; say nothing of glyphs that the measuring font lacks, as the message would quote the text."""
-
-    def __enter__(self) -> None:
-        import matplotlib as mpl
-
-        self._rc = mpl.rc_context(_STYLE)
-        self._warnings = warnings.catch_warnings()
-        self._rc.__enter__()
-        self._warnings.__enter__()
-        warnings.filterwarnings("ignore", message="Glyph")
-
-    def __exit__(self, *error: object) -> None:
-        self._warnings.__exit__(None, None, None)
-        self._rc.__exit__(None, None, None)
+_QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def _series(before: Sequence[float], after: Sequence[float] | None) -> _Series:
-    if after is None:
-        return [("rows", before, _AFTER, 0.0)]
-    return [("before", before, _BEFORE, -_BAR / 2), ("after", after, _AFTER, _BAR / 2)]
+def _drawn(
+    labels: Sequence[str],
+    before: Sequence[float],
+    after: Sequence[float] | None = None,
+    *,
+    ticks: Sequence[float],
+    axis: str,
+    text: Callable[[float], str] = percent,
+    line: tuple[float, int] | None = None,
+) -> str:
+    """Draw horizontal bars from top to bottom, each with its figure at the end."""
+    series = [(before, _AFTER)] if after is None else [(before, _BEFORE), (after, _AFTER)]
+    thickness = _WIDE_BAR if len(series) == 1 else _BAR
+    step = thickness * len(series) + _GAP
+    names = [] if after is None else [("before", _BEFORE), ("after", _AFTER)]
+    names += [("risk accepted", _LIMIT)] if line else []
+    top = 28 if names else 8
+    bottom = top + step * len(labels)
+
+    def length(value: float) -> float:
+        return round(value / ticks[-1] * (_RIGHT - _LEFT), 2)
+
+    chart: dict[str, Any] = {
+        "width": _WIDTH,
+        "height": bottom + 42,
+        "left": _LEFT,
+        "middle": (_LEFT + _RIGHT) / 2,
+        "top": top,
+        "bottom": bottom,
+        "axis": axis,
+        "legend": [
+            {"x": 8 + _LEGEND_STEP * place, "text": name, "colour": colour, "dashed": colour == _LIMIT}
+            for place, (name, colour) in enumerate(names)
+        ],
+        "ticks": [{"x": _LEFT + length(tick), "text": text(tick)} for tick in ticks],
+        "labels": [{"y": top + step * row + step / 2 + 4, "text": _label(label)} for row, label in enumerate(labels)],
+        "bars": [
+            {
+                "y": top + step * row + _GAP / 2 + thickness * place,
+                "width": length(values[row]),
+                "height": thickness,
+                "colour": colour,
+                "text": text(values[row]),
+            }
+            for row in range(len(labels))
+            for place, (values, colour) in enumerate(series)
+        ],
+        "line": line and {"x": _LEFT + length(line[0]), "bottom": top + step * line[1], "colour": _LIMIT},
+    }
+    return _template().render(chart=chart)
 
 
-def _width(series: _Series) -> float:
-    return _BAR if len(series) > 1 else 0.6
+def _ticks(largest: float) -> list[float]:
+    """Give three to six round steps from 0 to at least the largest figure.
+
+    Examples:
+        >>> _ticks(0.43), _ticks(12_000)
+        ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], [0.0, 5000.0, 10000.0, 15000.0])
+    """
+    magnitude = 10.0 ** math.floor(math.log10(largest))
+    step = next(magnitude * factor for factor in (0.2, 0.5, 1, 2) if magnitude * factor * 5 >= largest)
+    if largest >= 1:
+        step = max(step, 1.0)
+    return [round(step * number, 12) for number in range(math.ceil(round(largest / step, 9)) + 1)]
 
 
-def _figure(height: float) -> tuple["Figure", "Axes"]:
-    from matplotlib.figure import Figure
+@functools.cache
+def _template() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="white")  # also on a dark page
-    return figure, figure.add_subplot(facecolor="none")
-
-
-def _bars(labels: Sequence[str], series: _Series) -> tuple["Figure", "Axes"]:
-    """Draw horizontal bars from top to bottom, each with its share written at the end."""
-    figure, axes = _figure(0.75 + len(labels) * (0.42 if len(series) > 1 else 0.3))
-    for name, values, colour, shift in series:
-        places = [place + shift for place in range(len(labels))]
-        axes.barh(places, values, _width(series), color=colour, label=name, zorder=2)
-        for place, value in zip(places, values, strict=True):
-            axes.annotate(
-                percent(value),
-                (value, place),
-                (5, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=7.5,
-                zorder=3,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
-            )
-    axes.set_yticks(range(len(labels)), [_label(label) for label in labels])
-    axes.set_ylim(len(labels) - 0.4, -0.6)
-    axes.grid(axis="x", color=_FAINT, linewidth=0.6, zorder=0)
-    return figure, axes
-
-
-def _shares(axes: "Axes", largest: float, label: str) -> None:
-    axes.set_xlim(0, largest * 1.1)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}" if largest > 0.1 else f"{value:.1%}")  # noqa: PLR2004
-    if largest == 1:
-        axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    axes.set_xlabel(label)
-
-
-def _tidy(axes: "Axes", figure: "Figure", entries: int) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(length=0)
-    axes.set_axisbelow(True)
-    if entries > 1:
-        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
-        shown = [name for name in ("before", "after", "risk accepted") if name in handles]
-        figure.legend(
-            [handles[name] for name in shown],
-            shown,
-            loc="outside upper left",
-            ncols=len(shown),
-            frameon=False,
-            handlelength=1.4,
-        )
-
-
-def _svg(figure: "Figure") -> str:
-    text = io.StringIO()
-    # Without a date and a creator there is nothing that changes from day to day or with the library's version.
-    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]  # the prologue names a document type elsewhere
-    # What Matplotlib repeats at every text is a third of the bytes: say it once.
-    fonts = re.findall(r"font-family: [^;]*; ", svg)
-    for repeated in {*fonts, *re.findall(r' transform="rotate\(-0 [^"]*\)"', svg)}:
-        svg = svg.replace(repeated, "")
-    if fonts:
-        svg = svg.replace("</style>", f"text{{{fonts[0].strip()}}}</style>", 1)
-    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+    environment = Environment(
+        loader=PackageLoader("dataframe_level_anonymisation", ""), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("chart.svg.j2")
 
 
 def _short(number: float) -> str:
     for factor, sign in ((1_000_000, "M"), (1_000, "k")):
         if number >= factor:
-            return f"{number / factor:.{1 if number < 10 * factor else 0}f}{sign}"
+            return f"{number / factor:.{1 if number < 10 * factor else 0}f}".removesuffix(".0") + sign
     return f"{number:,.0f}"
 
 

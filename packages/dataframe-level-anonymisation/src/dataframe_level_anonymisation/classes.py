@@ -108,14 +108,18 @@ class Histogram:
 
     def value_counts(self, column: int) -> Counts:
         """Rows of each value of a column: array (values,)."""
-        return _sums(self.codes[:, column], self.counts, len(self.values[column]))
+        return self._value_counts[column]
+
+    @cached_property
+    def _value_counts(self) -> list[Counts]:
+        return [_sums(codes, self.counts, len(values)) for codes, values in zip(self.codes.T, self.values, strict=True)]
 
     @cached_property
     def classes(self) -> "Classes":
         """The tuples as equivalence classes: nothing is generalised."""
-        tuples = np.arange(len(self.counts))
-        entries = {name: attribute.entries for name, attribute in self.sensitive.items()}
-        return Classes(tuples, self.counts, self.population, entries)
+        return Classes(
+            self.counts, self.population, {name: attribute.entries for name, attribute in self.sensitive.items()}
+        )
 
     def restricted(self, tuples: Mask) -> tuple["Histogram", Counts]:
         """Give the histogram of the rows of some tuples; the population stays whole.
@@ -144,35 +148,55 @@ class Histogram:
 class Classes:
     """Equivalence classes at one node of the lattice, in lexicographic order of their codes.
 
+    Which tuple is in which class is computed when it is asked for: to refuse a node, sizes mostly are enough.
+
     Attributes:
-        first: Array (classes,): one tuple of each class.
         sizes: Array (classes,): rows of each class; 0 for one that occurs in the population only.
         population: Array (classes,): rows of each class in the population table, if one was given.
     """
 
-    first: Counts
     sizes: Counts
     population: Counts | None = None
     _entries: dict[str, Entries] = field(default_factory=dict, repr=False)
     _finer: "Classes | None" = field(default=None, repr=False)
-    _numbers: Counts | None = field(default=None, repr=False)
+    _keys: tuple[Counts, int] | None = field(default=None, repr=False)  # of the finer classes, and their domain
+    _numbered: tuple[Counts, Counts] | None = field(default=None, repr=False)  # what number_groups makes of them
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     @cached_property
+    def _grouping(self) -> tuple[Counts, Counts]:
+        """Class of each finer class, and one finer class of each."""
+        if self._numbered is not None:
+            return self._numbered
+        if self._keys is not None:
+            return number_groups(*self._keys)
+        itself = np.arange(len(self))
+        return itself, itself
+
+    @cached_property
+    def first(self) -> Counts:
+        """One tuple of each class: array (classes,)."""
+        first = self._grouping[1]
+        return first if self._finer is None else self._finer.first[first]
+
+    @cached_property
     def members(self) -> Counts:
         """Class of each tuple: array (tuples,)."""
-        if self._finer is None or self._numbers is None:
-            return self.first
-        return self._numbers[self._finer.members]
+        numbers = self._grouping[0]
+        return numbers if self._finer is None else numbers[self._finer.members]
+
+    @cached_property
+    def _weights(self) -> npt.NDArray[np.float64]:
+        return self.sizes.astype(np.float64)
 
     def entries(self, attribute: str) -> Entries:
         """How often each value of a sensitive attribute occurs in each class."""
-        if attribute not in self._entries and self._finer is not None and self._numbers is not None:
+        if attribute not in self._entries and self._finer is not None:
             finer = self._finer.entries(attribute)
             domain = int(finer.values.max(initial=0)) + 1
-            self._entries[attribute] = finer.merged(self._numbers, len(self), domain)
+            self._entries[attribute] = finer.merged(self._grouping[0], len(self), domain)
         return self._entries[attribute]
 
     def merged(self, codes: Sequence[npt.NDArray[np.integer[Any]]], domains: Sequence[int]) -> "Classes":
@@ -183,11 +207,14 @@ class Classes:
                 there, so that the result equals the one computed from the tuples.
             domains: For each column how many groups it has.
         """
-        numbers, first = number_groups(*_keys(codes, domains, len(self)))
-        count = len(first)
-        population = None if self.population is None else _sums(numbers, self.population, count)
-        sizes = _sums(numbers, self.sizes, count)
-        return Classes(self.first[first], sizes, population, {}, self, numbers)
+        keys, domain = _keys(codes, domains, len(self))
+        if self.population is None and domain <= _DENSE_FACTOR * len(self):
+            rows = np.bincount(keys, weights=self._weights, minlength=domain)
+            return Classes(rows[rows > 0].astype(np.int64), None, {}, self, (keys, domain))
+        numbers, first = number_groups(keys, domain)
+        population = None if self.population is None else _sums(numbers, self.population, len(first))
+        sizes = _sums(numbers, self.sizes, len(first))
+        return Classes(sizes, population, {}, self, _numbered=(numbers, first))
 
 
 def _keys(
@@ -239,6 +266,11 @@ def number_groups(keys: npt.NDArray[np.int64], domain: int) -> tuple[npt.NDArray
     numbers = np.empty(size, dtype=np.int64)
     numbers[order] = np.cumsum(starts) - 1
     return numbers, order[starts]
+
+
+def weighted_sum(figures: npt.NDArray[Any], counts: Counts) -> float:
+    """Add up figures by the rows they stand for: not by a matrix product, whose last digits differ by machine."""
+    return float((figures * counts).sum())
 
 
 def _sums(numbers: npt.NDArray[np.integer[Any]], counts: Counts, size: int) -> Counts:

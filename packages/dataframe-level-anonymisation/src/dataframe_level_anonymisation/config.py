@@ -75,7 +75,7 @@ class RiskReportConfig(_Reported):
     sensitive_attributes: list[str] = Field(description="Columns worth protecting.")
 
 
-class KAnonymityConfig(_Roles, _Measure):
+class KAnonymityConfig(_Measure, _Roles):
     """k-anonymity."""
 
     sensitive_attributes: list[str] = Field(description="Columns worth protecting; they stay as they are.")
@@ -86,7 +86,7 @@ class KAnonymityConfig(_Roles, _Measure):
         return [KAnonymity(self.k)]
 
 
-class LDiversityConfig(_Roles, _Measure):
+class LDiversityConfig(_Measure, _Roles):
     """k-anonymity and l-diversity."""
 
     sensitive_attribute: str = Field(description=_SENSITIVE)
@@ -127,7 +127,7 @@ def _whole(number: float) -> int:
     return int(number)
 
 
-class TClosenessConfig(_Roles, _Measure):
+class TClosenessConfig(_Measure, _Roles):
     """k-anonymity and t-closeness."""
 
     sensitive_attribute: str = Field(description=_SENSITIVE)
@@ -302,7 +302,7 @@ class Requirement(Config):
     ) = Field(discriminator="kind", description="A privacy model by its name, with its parameters.")
 
 
-class AnonymiseConfig(_Roles, _Measure):
+class AnonymiseConfig(_Measure, _Roles):
     """Any combination of privacy models."""
 
     sensitive_attributes: list[str] = Field(

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from dataframe_level_anonymisation.classes import Classes, Histogram, Mask
+from dataframe_level_anonymisation.classes import Classes, Histogram, Mask, weighted_sum
 from dataframe_level_anonymisation.hierarchies import Hierarchy
 from dataframe_level_anonymisation.privacy_models import ClassTest, TableTest, Test
 from dataframe_level_anonymisation.quality_models import CellQuality, ClassQuality, QualityModel, weighted_costs
@@ -124,6 +124,7 @@ class Evaluator:
         self._inherited = [test for test in class_tests if test.inherited]
         self._others = [test for test in class_tests if not test.inherited]
         self._table = [test for test in task.tests if isinstance(test, TableTest)]
+        self._of_classes = task.quality if isinstance(task.quality, ClassQuality) else None
         self._rows = max(task.whole.rows, 1)
         self._costs = (
             weighted_costs(task.quality, task.whole, task.hierarchies) if isinstance(task.quality, CellQuality) else []
@@ -144,7 +145,7 @@ class Evaluator:
         # With suppression a cell costs 1 at most, whatever its generalisation would cost.
         most = [weight if self.task.limit else np.inf for weight in self._weights]
         return [
-            np.array([float(np.minimum(cells, top) @ self.task.data.value_counts(column)) for cells in of_levels])
+            np.array([weighted_sum(np.minimum(cells, top), self.task.data.value_counts(column)) for cells in of_levels])
             / self._rows
             for column, (of_levels, top) in enumerate(zip(self._costs, most, strict=True))
         ]
@@ -231,9 +232,9 @@ class Evaluator:
         return result
 
     def _loss(self, node: Node, classes: Classes, kept: Mask, suppressed: int) -> float:
-        if isinstance(self.task.quality, ClassQuality):
+        if self._of_classes:
             sizes = classes.sizes[kept & (classes.sizes > 0)]
-            return self.task.quality.class_cost(sizes, suppressed, self._rows)
+            return self._of_classes.class_cost(sizes, suppressed, self._rows)
         loss = self._generalisation(node)
         return loss + self._extra_cost(node, ~kept[classes.members]) if suppressed else loss
 
@@ -265,7 +266,7 @@ class Evaluator:
     @cached_property
     def _level_sums(self) -> list[list[float]]:
         return [
-            [float(cells @ self.task.data.value_counts(column)) / self._rows for cells in of_levels]
+            [weighted_sum(cells, self.task.data.value_counts(column)) / self._rows for cells in of_levels]
             for column, of_levels in enumerate(self._costs)
         ]
 
@@ -280,7 +281,7 @@ class Evaluator:
         for costs, level, codes in zip(self._costs, node, self.root.codes, strict=True):
             if level:
                 rest -= costs[level][codes[numbers]]
-        return float(rest @ counts) / self._rows
+        return weighted_sum(rest, counts) / self._rows
 
 
 def _sum_of_largest(bound: npt.NDArray[np.float64], doomed: Mask, sizes: npt.NDArray[np.int64]) -> float:

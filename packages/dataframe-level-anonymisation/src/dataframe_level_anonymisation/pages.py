@@ -115,7 +115,9 @@ def _anonymisation_page(figures: Mapping[str, Any]) -> Page:
             Tile(
                 "Least possible loss",
                 "proven" if figures["optimal"] else "not proven",
-                "no other choice of levels loses less" if figures["optimal"] else "a better choice of levels may exist",
+                ("in each pass " if figures["recoding"] == "local" else "") + "no other choice of levels loses less"
+                if figures["optimal"]
+                else "a better choice of levels may exist",
             ),
         ],
         warnings=figures["warnings"],

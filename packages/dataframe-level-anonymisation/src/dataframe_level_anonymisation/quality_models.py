@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dataframe_level_anonymisation.classes import Counts, Histogram
+from dataframe_level_anonymisation.classes import Counts, Histogram, weighted_sum
 from dataframe_level_anonymisation.hierarchies import Hierarchy
 
 Costs = npt.NDArray[np.float64]
@@ -115,7 +115,7 @@ class NonUniformEntropy:
         """Cost of a cell: for each level an array (values,)."""
         weights = np.maximum(counts, 1)
         rows = max(int(counts.sum()), 1)
-        whole = float(counts @ np.log(rows / weights)) / rows
+        whole = weighted_sum(np.log(rows / weights), counts) / rows
         if whole <= 0:
             return [np.zeros(len(counts)) for _ in range(hierarchy.levels)]
         return [
@@ -136,7 +136,7 @@ class Discernibility:
 
     def class_cost(self, sizes: Counts, suppressed: int, rows: int) -> float:
         """Cost of a release."""
-        return (float(sizes @ sizes) + suppressed * rows) / rows**2
+        return (weighted_sum(sizes, sizes) + suppressed * rows) / rows**2
 
 
 class AverageClassSize:

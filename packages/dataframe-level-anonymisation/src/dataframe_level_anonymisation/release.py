@@ -25,10 +25,12 @@ def released(
     """Generalise a frame and hide its identifiers; row order and other columns stay. All of it is lazy."""
     hidden = {name: nw.lit(SUPPRESSED) for name in identifiers}
     keeps_all = not recoded.suppressed
+    if len(recoded.steps) == 1 and keeps_all:
+        return amended(frame, _labels(tuples, hierarchies, recoded.steps[0].levels) | hidden)
     key, keys = _key(tuples)
     if len(recoded.steps) == 1:
         (step,) = recoded.steps
-        keep = None if keeps_all else ~key.is_in(keys[~step.tuples].tolist())
+        keep = ~key.is_in(keys[~step.tuples].tolist())
         return amended(frame, _labels(tuples, hierarchies, step.levels) | hidden, keep)
     number = "step"
     while number in frame.collect_schema().names():
@@ -52,7 +54,8 @@ def released(
             own_label = _label(name, tuples.values[column], hierarchy, levels[position])
             expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
         changed.append(expression.alias(name))
-    return frame.with_columns(*changed, **hidden).drop(number)
+    changed += [cells.alias(name) for name, cells in hidden.items()]
+    return (frame.with_columns(*changed) if changed else frame).drop(number)
 
 
 def generalised(

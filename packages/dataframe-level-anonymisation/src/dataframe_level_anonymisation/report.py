@@ -38,7 +38,7 @@ FORMAT_VERSION = 1
 """Rises when a key of the document is renamed, removed or changes its meaning; new keys leave it as it is."""
 
 _PACKAGE = "dataframe-level-anonymisation"
-_CHARTS_BYTES = 50_000  # no further chart after so many in the Markdown, which Dagster stores with every run
+_MOST_CHARTS = 12  # in the Markdown, which Dagster stores with every run
 _MOST_VALUES = 20
 _HIGH_SUPPRESSION = 0.1
 _SIZES = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # where the ranges of class sizes start
@@ -179,10 +179,9 @@ def markdown(figures: Mapping[str, Any], *, with_charts: bool = True) -> str:
     drawn = 0
     for section in page.sections:
         lines += ["", f"#### {_markdown_text(section.title)}", "", _markdown_text(section.text)]
-        if with_charts and section.chart and drawn < _CHARTS_BYTES:
-            image = section.image
-            drawn += len(image)
-            lines += ["", f"![{_markdown_text(section.alt)}]({image})"]
+        if with_charts and section.chart and drawn < _MOST_CHARTS:
+            drawn += 1
+            lines += ["", f"![{_markdown_text(section.alt)}]({section.image})"]
         for table in section.tables:
             lines += ["", *_markdown_table(table.head, table.rows, table.numeric)]
     return "\n".join(lines) + "\n"

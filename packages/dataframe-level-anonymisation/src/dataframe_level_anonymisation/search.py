@@ -138,14 +138,18 @@ class _Lattice:
         while node is not None:
             children = [_lowered(node, column) for column, low in enumerate(self._lowest) if node[column] > low]
             children.sort(key=lambda child: _rank(child, float(self._bound[self._index(child)])))
-            node = next(
-                (
-                    child
-                    for child in children
-                    if self._alive[self._index(child)] and self.consider(child, self._evaluator.root)
-                ),
-                None,
-            )
+            node = self._first_feasible(node, [child for child in children if self._alive[self._index(child)]])
+
+    def _first_feasible(self, node: Node, children: Sequence[Node]) -> Node | None:
+        base = self._evaluator.root
+        for number, child in enumerate(children):
+            if number == 1:  # worth it for several
+                base = self._evaluator.base(
+                    tuple(max(level - 1, low) for level, low in zip(node, self._lowest, strict=True)), base
+                )
+            if self.consider(child, base):
+                return child
+        return None
 
     def remaining(self) -> Iterator[tuple[Node, Base]]:
         """Give the nodes that may still beat the best one, and classes to compute them from; they shrink as it goes.

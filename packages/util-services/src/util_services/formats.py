@@ -287,7 +287,7 @@ def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
 
 
 def _parquet_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
-    """Open a writer with dictionaries for columns whose first rows repeat, and compression for those that shrink."""
+    """Open a writer: dictionaries for columns whose first rows repeat, compression for those whose first shrink."""
     sample = dict(zip(first.schema.names, first.slice(0, _SAMPLE_ROWS).columns, strict=True))
     repeating = [name for name, cells in sample.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
     compression = {name: "lz4" if name in repeating or _shrinks(cells) else "none" for name, cells in sample.items()}
