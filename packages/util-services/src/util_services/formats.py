@@ -29,6 +29,7 @@ _KINDS: dict[str, Kind] = {
     ".ndjson": "jsonl",
 }
 _SAMPLE_ROWS = 10_000  # tell how a column is best stored
+_ROW_GROUP_ROWS = 65_536  # small enough to be read in parallel
 _REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
 _SHRINKS = 2  # so many times smaller when compressed: worth the time
 _CSV_SCANS = Origins[CsvFile]()
@@ -269,7 +270,9 @@ def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
     An untouched CSV scan goes from Arrow's parser straight to Arrow's writer, without a conversion in between.
     """
     if (file := _CSV_SCANS.of(frame)) is None:
-        frame.sink_parquet(path, compression="lz4", statistics=False, engine="streaming")
+        frame.sink_parquet(
+            path, compression="lz4", statistics=False, row_group_size=_ROW_GROUP_ROWS, engine="streaming"
+        )
         return
     names = frame.collect_schema().names()
     writer: pq.ParquetWriter | None = None
