@@ -322,6 +322,7 @@ def test_of_an_amended_frame_only_what_changed_is_written_again() -> None:
     assert columns == {"name", "age", KEPT}
 
 
+@pytest.mark.parametrize("third", ["c", KEPT])
 @pytest.mark.parametrize(
     ("columns", "keep"),
     [
@@ -334,9 +335,9 @@ def test_of_an_amended_frame_only_what_changed_is_written_again() -> None:
     ],
 )
 def test_an_amended_frame_is_what_filter_and_with_columns_make(
-    columns: dict[str, nw.Expr], keep: nw.Expr | None
+    columns: dict[str, nw.Expr], keep: nw.Expr | None, third: str
 ) -> None:
-    frame = pl.DataFrame({"a": ["1", None, "2"], "b": ["x", "y", None]})
+    frame = pl.DataFrame({"a": ["1", None, "2"], "b": ["x", "y", None], third: [1, 2, 3]})
     expected = amended(nw.from_native(frame.lazy()), columns, keep).collect(backend="polars").to_native()
     seen: list[pl.DataFrame] = []
 

@@ -1,7 +1,7 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -40,7 +40,7 @@ class Origins(Generic[Origin]):
         return origin if reference is not None and reference() is frame else None
 
 
-KEPT = "\0kept"  # marks the rows that an amendment keeps; a name that no column has
+KEPT = "__kept__"  # marks the rows that an amendment keeps; a frame with such a column is staged whole
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,12 @@ class Amendment:
 
     Attributes:
         source: The frame before.
-        changes: The replaced columns, for every row of ``source`` in its order, and :data:`KEPT` if rows were left out.
+        changes: Gives for rows of ``source``, in their order, the replaced columns, and :data:`KEPT` if rows were left
+            out.
     """
 
     source: pl.LazyFrame
-    changes: pl.LazyFrame
+    changes: Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
 AMENDMENTS = Origins[Amendment]()
@@ -78,11 +79,15 @@ def amended(frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr], keep: nw.E
     left = frame if keep is None else frame.filter(keep)
     result = left.with_columns(*new) if new else left
     source = nw.to_native(frame)
-    if isinstance(source, pl.LazyFrame) and columns.keys() <= set(frame.collect_schema().names()) - {KEPT}:
+    names = frame.collect_schema().names()
+    if isinstance(source, pl.LazyFrame) and columns.keys() <= set(names) and KEPT not in names:
         mark = {} if keep is None else {KEPT: keep}
         if new or mark:
-            changes = frame.with_columns(*new, **mark).select(*columns, *mark)
-            AMENDMENTS.remember(nw.to_native(result), Amendment(source, nw.to_native(changes)))
+
+            def changes(rows: pl.LazyFrame) -> pl.LazyFrame:
+                return nw.from_native(rows).with_columns(*new, **mark).select(*columns, *mark).to_native()
+
+            AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes))
     return result
 
 

@@ -32,12 +32,13 @@ from dagster import (
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.formats import write_parquet
-from util_services.frames import AMENDMENTS, KEPT, Origins
+from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _SCANS = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
+_SLICE_ROWS = 262_144
 _FRAME = ".parquet"
 _LAZY = f".lazy{_FRAME}"
 _AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
@@ -187,12 +188,26 @@ def _stage_lazy(frame: pl.LazyFrame, place: Path) -> Path:
     source = _SCANS.of(amendment.source) if amendment else None
     if amendment and source and source.name.endswith(_LAZY):
         path = _private(place.with_name(place.name + _AMENDED))
-        write_parquet(amendment.changes, path)
+        _write_changes(amendment, source, path)
         _link(source, _source_of(path))
     else:
         path = _private(place.with_name(place.name + _LAZY))
         write_parquet(frame, path)
     return path
+
+
+def _write_changes(amendment: Amendment, source: Path, path: Path) -> None:
+    """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
+    rows = pq.read_metadata(source).num_rows
+    writer: pq.ParquetWriter | None = None
+    try:
+        for start in range(0, max(rows, 1), _SLICE_ROWS):
+            part = amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect().to_arrow()
+            writer = writer or pq.ParquetWriter(path, part.schema, compression="lz4", write_statistics=False)
+            writer.write_table(part)
+    finally:
+        if writer:
+            writer.close()
 
 
 def _scan(path: Path) -> pl.LazyFrame:
