@@ -23,6 +23,7 @@ from dataframe_level_anonymisation.privacy_models import (
     AlphaKAnonymity,
     AverageRisk,
     BetaLikeness,
+    ClassTest,
     DeltaDisclosurePrivacy,
     DistinctLDiversity,
     EntropyLDiversity,
@@ -363,3 +364,13 @@ def test_an_infeasible_requirement_tells_how_close_the_data_comes() -> None:
     assert reached["k"] == 7
     assert reached["t"] == pytest.approx(4 / 10 - 2 / 7 + 1e-13, abs=0.2)
     assert suppressed == 10
+
+
+def test_what_finer_nodes_must_suppress_is_not_overstated() -> None:
+    """The first class is one row of each value and five more of one: without these five it is as the whole table."""
+    rows = [(0, value) for value in range(10)] + [(0, 0)] * 5 + [(1, value) for value in range(1, 10)] * 5
+    data = histogram(nw.from_native(pl.LazyFrame(rows, schema=["c", "s"], orient="row")), ["c"], ["s"])
+    (test,) = TCloseness(0.0, "s").tests(data)
+    assert isinstance(test, ClassTest)
+    least = test.least_suppressed(data.classes, test.figures(data.classes))
+    assert 4 < least[0] <= 5
