@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real S3 server, private folders, no settings of the machine."""
+"""Fixtures for all tests: a real S3 server, a real key store, private folders, no settings of the machine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from dagster import DagsterInstance
 
 from util_services.resources import connect
-from util_services.servers import ObjectStore, object_store
+from util_services.servers import KeyServer, ObjectStore, key_server, object_store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,6 +23,8 @@ _SETTINGS = (
     "S3_SECRET_KEY",
     "S3_REGION",
     "STAGING_RETENTION_HOURS",
+    "VAULT_ADDR",
+    "VAULT_TOKEN",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
 )
@@ -62,6 +64,20 @@ def store(_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     for name, value in _store.environment.items():
         monkeypatch.setenv(name, value)
     return _store
+
+
+@pytest.fixture(scope="session")
+def _vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyServer]:
+    with key_server(tmp_path_factory.mktemp("openbao")) as server:
+        yield server
+
+
+@pytest.fixture
+def vault(_vault: KeyServer, monkeypatch: pytest.MonkeyPatch) -> KeyServer:
+    """A real OpenBao, to which the environment's settings point."""
+    for name, value in _vault.environment.items():
+        monkeypatch.setenv(name, value)
+    return _vault
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -89,6 +89,55 @@ def amended(frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr], keep: nw.E
 
             AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes))
     return result
+
+
+BatchFunction = Callable[[pl.DataFrame], pl.DataFrame]
+"""Takes some rows and gives for each of them, in order, the new cells."""
+
+
+def map_batches(
+    frame: nw.LazyFrame[Any], function: BatchFunction, inputs: Sequence[str], outputs: Mapping[str, Any]
+) -> nw.LazyFrame[Any]:
+    """Compute columns by a function of batches of rows: the one seam for what expressions cannot say.
+
+    Every row is computed from itself alone, so that the engine may cut the rows as it likes; nothing is evaluated until
+    the frame is. The function gets the input columns of a batch as a Polars frame and may run in several threads.
+
+    Args:
+        frame: The table.
+        function: Gives a frame with the columns of ``outputs`` and the height of the batch.
+        inputs: Columns the function needs, at least one.
+        outputs: Narwhals data type of each column it gives; a column of that name is replaced, any other is appended.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": [25, 26]}))
+        >>> shout = lambda rows: rows.select(pl.col("name").str.to_uppercase())
+        >>> map_batches(frame, shout, ["name"], {"name": nw.String}).collect().rows()
+        [('ANN', 25), ('BO', 26)]
+    """
+    native = nw.to_native(frame)
+    if not isinstance(native, pl.LazyFrame):  # held in memory by another engine, only the named columns change place
+        eager = frame.collect()
+        computed = function(pl.DataFrame(eager.select(*inputs).to_arrow())).select(outputs.keys())
+        new = nw.from_native(computed).lazy().collect(eager.implementation)
+        return eager.with_columns(*new.iter_columns()).lazy()
+    types = pl.Schema(nw.Schema(outputs).to_polars())
+    cells = pl.struct(inputs).map_batches(
+        lambda batch: function(batch.struct.unnest()).select(types.names()).to_struct(),
+        return_dtype=pl.Struct(types),
+        is_elementwise=True,
+    )
+    names = frame.collect_schema().names()
+    result = native.with_columns(cells.alias(_CELLS)).with_columns(
+        pl.col(_CELLS).struct.field(name).alias(name) for name in types
+    )
+    result = result.drop(_CELLS)
+    if outputs.keys() <= set(names) and KEPT not in names:
+        AMENDMENTS.remember(result, Amendment(native, lambda rows: rows.select(cells.struct.unnest())))
+    return nw.from_native(result)
+
+
+_CELLS = "__cells__"
 
 
 @dataclass(frozen=True)

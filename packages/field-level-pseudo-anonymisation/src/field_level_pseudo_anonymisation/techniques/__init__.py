@@ -1,0 +1,1 @@
+"""Techniques that make pseudonyms of values, one small definition each."""

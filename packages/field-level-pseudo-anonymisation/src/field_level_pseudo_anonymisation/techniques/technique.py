@@ -1,0 +1,51 @@
+"""What a technique is: it makes a function of texts, to be used on the cells of a column or on spans of a text."""
+
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import polars as pl
+
+from field_level_pseudo_anonymisation.keys import KeyStore
+
+Transform = Callable[[pl.Series], pl.Series]
+"""Takes texts without missing ones, shape (n,), and gives as many, in order. May be called from several threads."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What pseudonyms depend on besides the value.
+
+    Attributes:
+        field: Column or entity that sub-keys are derived for; equal values of two fields are not linkable.
+        keys: Where keys come from.
+        run_salt: Random bytes of this run (document-randomised pseudonyms: alike within one run only); never shown.
+    """
+
+    field: str
+    keys: KeyStore
+    run_salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+
+class Technique(ABC):
+    """A way to protect a value.
+
+    Attributes:
+        name: What run configurations call it.
+        linkable: Equal values get equal results, so that each distinct value need be transformed only once.
+        reversible: There is a way back, with the key.
+    """
+
+    name: ClassVar[str]
+    linkable: ClassVar[bool]
+    reversible: ClassVar[bool]
+
+    @abstractmethod
+    def transform(self, scope: Scope) -> Transform:
+        """Fetch keys, check parameters and give the function that protects values.
+
+        Raises:
+            DataServiceError: If a parameter or a key is wrong; before any value is seen.
+        """
