@@ -1,9 +1,9 @@
 """What a technique is: it makes a function of texts, to be used on the cells of a column or on spans of a text."""
 
+import dataclasses
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import polars as pl
@@ -14,7 +14,7 @@ Transform = Callable[[pl.Series], pl.Series]
 """Takes texts without missing ones, shape (n,), and gives as many, in order. May be called from several threads."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Scope:
     """What pseudonyms depend on besides the value.
 
@@ -26,7 +26,7 @@ class Scope:
 
     field: str
     keys: KeyStore
-    run_salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    run_salt: bytes = dataclasses.field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
 
 class Technique(ABC):
