@@ -34,13 +34,14 @@ class Technique(ABC):
 
     Attributes:
         name: What run configurations call it.
-        linkable: Equal values get equal results, so that each distinct value need be transformed only once.
-        reversible: There is a way back, with the key.
     """
 
     name: ClassVar[str]
-    linkable: ClassVar[bool]
-    reversible: ClassVar[bool]
+
+    @property
+    @abstractmethod
+    def linkable(self) -> bool:
+        """Equal values get equal results, so that each distinct value need be transformed only once."""
 
     @abstractmethod
     def transform(self, scope: Scope) -> Transform:
@@ -48,4 +49,16 @@ class Technique(ABC):
 
         Raises:
             DataServiceError: If a parameter or a key is wrong; before any value is seen.
+        """
+
+
+class ReversibleTechnique(Technique):
+    """A technique with a way back, for those who have the key."""
+
+    @abstractmethod
+    def restore(self, scope: Scope) -> Transform:
+        """Fetch keys and give the function that restores values: missing where a text is no pseudonym of that key.
+
+        Raises:
+            DataServiceError: If a parameter or a key is wrong; before any pseudonym is seen.
         """
