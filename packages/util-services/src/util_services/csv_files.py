@@ -19,12 +19,14 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from util_services.csv_pieces import CutWithinARowError, Pieces
 from util_services.errors import DataServiceError
 
 Compression = Literal["gzip", "zstd"]
 
 _BLOCK_BYTES = 4 << 20  # large enough to amortise a block's cost, small enough for a few to be in flight
 _READ_AHEAD_BLOCKS = 4
+_HEADER_BLOCK_BYTES = 256 << 10  # holds nearly every header, and need not be parsed beyond it
 _EMPTY = "mpty CSV"  # as Arrow puts it
 
 
@@ -87,7 +89,7 @@ class CsvFile:
         """Read the header: column names, in order, each once."""
         with self._explained():
             try:
-                names = self._open(handler=lambda _: "skip").schema.names
+                names = self._header_names()
             except pa.ArrowInvalid as error:
                 if _EMPTY not in str(error):
                     raise
@@ -98,7 +100,13 @@ class CsvFile:
             raise DataServiceError(
                 f"The header names the column {repeated[0]!r} more than once: give every column a name of its own."
             )
-        return cast("list[str]", names)
+        return names
+
+    def _header_names(self) -> list[str]:
+        try:
+            return cast("list[str]", self._open(handler=lambda _: "skip", block_bytes=_HEADER_BLOCK_BYTES).schema.names)
+        except pa.ArrowInvalid:
+            return cast("list[str]", self._open(handler=lambda _: "skip").schema.names)
 
     def check(self) -> list[str]:
         """Read every row and keep none.
@@ -113,7 +121,33 @@ class CsvFile:
 
     def batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Parse the rows into batches of text columns, a few blocks ahead of the consumer."""
+        if self._can_be_cut:
+            return self._batches_of_pieces(names)
         return _read_ahead(self._batches(names))
+
+    @property
+    def _can_be_cut(self) -> bool:
+        """Whether a line end can be found without decoding: then pieces are parsed in parallel."""
+        return (
+            self.compression is None
+            and codec_of(self.dialect.encoding) == "utf-8"
+            and self.path.stat().st_size > 2 * _BLOCK_BYTES
+        )
+
+    def _batches_of_pieces(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+        """Parse pieces of the file in parallel; should one be cut within quotes or be faulty, go on one by one."""
+        done = 0
+        try:
+            header, columns = self.dialect.header, self._columns(names)
+            pieces = Pieces(self.path, header, columns, self._parse_options(names), _texts(columns), _BLOCK_BYTES)
+            for batch in pieces.batches():
+                yield batch.rename_columns(names)
+                done += batch.num_rows
+        except CutWithinARowError:
+            for batch in self._batches(names):  # from the start, as only so faults are told with their rows' numbers
+                if done < batch.num_rows:
+                    yield batch.slice(done)
+                done = max(done - batch.num_rows, 0)
 
     def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         ragged: list[pacsv.InvalidRow] = []
@@ -132,32 +166,34 @@ class CsvFile:
                 if _EMPTY not in str(error):  # a header without a line end is no fault
                     raise
 
-    def _open(self, names: list[str] | None = None, handler: Any = None) -> pacsv.CSVStreamingReader:
-        single_column = names is not None and len(names) == 1
+    def _open(
+        self, names: list[str] | None = None, handler: Any = None, block_bytes: int | None = None
+    ) -> pacsv.CSVStreamingReader:
         header = self.dialect.header
         codec = codec_of(self.dialect.encoding)
         read = pacsv.ReadOptions(
             use_threads=False,  # row numbers are known only when rows are parsed in order
-            block_size=_BLOCK_BYTES,
+            block_size=block_bytes or _BLOCK_BYTES,
             encoding="utf8" if codec == "utf-8" else self.dialect.encoding,
             skip_rows=header or 0,
             autogenerate_column_names=header is None,
         )
-        parse = pacsv.ParseOptions(
+        stream = pa.input_stream(self.path, compression=self.compression)
+        return pacsv.open_csv(stream, read, self._parse_options(names, handler), _texts(self._columns(names or [])))
+
+    def _columns(self, names: list[str]) -> list[str]:
+        """Name the columns as Arrow does."""
+        return names if self.dialect.header is not None else [f"f{position}" for position in range(len(names))]
+
+    def _parse_options(self, names: list[str] | None, handler: Any = None) -> pacsv.ParseOptions:
+        """Tell Arrow how cells are laid out."""
+        single_column = names is not None and len(names) == 1
+        return pacsv.ParseOptions(
             delimiter=self.dialect.delimiter,
             newlines_in_values=True,
             ignore_empty_lines=not single_column,  # there an empty line is a row with an empty cell
             invalid_row_handler=handler,
         )
-        columns = [f"f{position}" for position in range(len(names))] if names and header is None else names
-        convert = pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns or [], pa.large_string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-        stream = pa.input_stream(self.path, compression=self.compression)
-        return pacsv.open_csv(stream, read, parse, convert)
 
     def _only_line(self) -> list[str]:
         """Read the header of a file that Arrow calls empty because it ends within its first line."""
@@ -203,6 +239,16 @@ class CsvFile:
         return DataServiceError(
             f"The input file is not valid {self.dialect.encoding}{place}: give its true encoding, such as cp1252."
         )
+
+
+def _texts(columns: list[str]) -> pacsv.ConvertOptions:
+    """Cells are text; an empty one is missing, a quoted empty one is not."""
+    return pacsv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.large_string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
 
 
 def _read_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -17,10 +17,9 @@ from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.files import whole_file
 from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
-from util_services.frames import summarise
 from util_services.objects import Transferred, download, upload
 from util_services.preview import preview_markdown
-from util_services.staging import run_folder
+from util_services.staging import run_folder, summary_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -119,7 +118,7 @@ def preview_dataframe(
 ) -> nw.LazyFrame[Any]:
     """Preview a table."""
     with reported():
-        summary = summarise(df)
+        summary = summary_of(df)
         head = df.head(config.rows).collect().rows() if config.show_values else None
         context.add_output_metadata(
             {"preview": MetadataValue.md(preview_markdown(summary, head)), "distinct_counts_exact": summary.exact}

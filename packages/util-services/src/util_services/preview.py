@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from util_services.frames import Summary
+from util_services.summaries import Summary
 
 
 def preview_markdown(summary: Summary, head: Sequence[Sequence[Any]] | None = None) -> str:
@@ -14,7 +14,7 @@ def preview_markdown(summary: Summary, head: Sequence[Sequence[Any]] | None = No
         head: Its first rows, if cell values may be shown.
 
     Examples:
-        >>> from util_services.frames import ColumnSummary
+        >>> from util_services.summaries import ColumnSummary
         >>> print(preview_markdown(Summary(12, True, (ColumnSummary("age", "String", 0, 10, None, None),))))
         **12 rows, 1 column**
         <BLANKLINE>

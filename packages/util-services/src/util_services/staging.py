@@ -3,12 +3,14 @@
 A failed run keeps its folder so that it can be re-executed from the failure; folders are swept after a retention time.
 """
 
+import gc
 import os
 import pickle
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,11 +35,13 @@ from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.formats import write_parquet
 from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
+from util_services.summaries import Summary, summarise, summarise_amended
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _SCANS = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
+_SUMMARIES: dict[Path, dict[int, Summary]] = {}  # by the run's folder and the file's number, the same for its links
 _SLICE_ROWS = 262_144
 _FRAME = ".parquet"
 _LAZY = f".lazy{_FRAME}"
@@ -87,6 +91,20 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     if not isinstance(native, pl.LazyFrame):
         return frame
     return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}")))
+
+
+def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
+    """Summarise a table; one that is staged only once in a run, and of one that was made of it only what changed."""
+    native = nw.to_native(frame)
+    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
+    if path is None:
+        return summarise(frame)
+    known, number = _SUMMARIES.setdefault(path.parent, {}), path.stat().st_ino
+    if number not in known:
+        before = known.get(_source_of(path).stat().st_ino) if _is_amended(path) else None
+        changed = pq.read_schema(path).names if before else []
+        known[number] = summarise_amended(frame, before, changed) if before else summarise(frame)
+    return known[number]
 
 
 class StagingIOManager(IOManager):
@@ -279,13 +297,22 @@ def _private(path: Path) -> Path:
 @io_manager(description="Private, short-lived Parquet staging between ops.")  # type: ignore[arg-type]  # generators work
 def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
     """Stage a run's frames; at the end, remove them if every planned step succeeded."""
+    _exempt_from_collection()
     with reported():
         root = staging_root()
         if context.instance:
             sweep(root, context.instance, _retention_hours())
     yield StagingIOManager()
+    if context.run:
+        _SUMMARIES.pop(root / context.run.run_id, None)
     if context.instance and context.run and _succeeded(context.instance, context.run):
         shutil.rmtree(root / context.run.run_id, ignore_errors=True)
+
+
+@cache
+def _exempt_from_collection() -> None:
+    """Keep what is loaded out of garbage collection: going through Dagster's modules would take a run 0.2 s."""
+    gc.freeze()
 
 
 def _succeeded(instance: DagsterInstance, run: DagsterRun) -> bool:

@@ -1,0 +1,121 @@
+"""Parsing a CSV file in pieces, by several threads."""
+
+import codecs
+import os
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+_LINE_FEED = 0x0A
+
+
+class CutWithinARowError(Exception):
+    """A piece does not end where a row ends, or holds a fault."""
+
+
+class Pieces:
+    """An uncompressed UTF-8 file of CSV, cut at line feeds into pieces that are parsed in parallel and given in order.
+
+    Whether a line feed is inside quotes is not known where the file is cut. Each piece is therefore parsed with a row
+    of our own at its end: if that row comes out as it is, the piece ended where a row ends, and so the next one begins
+    where a row begins. The first piece begins rightly, hence all do up to the first that fails the test.
+
+    Args:
+        path: The file.
+        header: Index of the line with the column names; ``None`` if there is none.
+        columns: The column names, in order.
+        parse: How cells are laid out; quoted line feeds are allowed.
+        convert: What cells become; the first column must become text.
+        block_bytes: Length of a piece, up to the next line feed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        header: int | None,
+        columns: Sequence[str],
+        parse: pacsv.ParseOptions,
+        convert: pacsv.ConvertOptions,
+        block_bytes: int,
+    ) -> None:
+        self._path = path
+        self._header = header
+        self._columns = list(columns)
+        self._parse = parse
+        self._convert = convert
+        self._block_bytes = block_bytes
+        self._mark = secrets.token_hex(16)
+        self._last_row = f'"{self._mark}"{parse.delimiter * (len(columns) - 1)}\n'.encode()
+        self._windows = threading.local()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Parse the pieces, a few ahead of the consumer.
+
+        Raises:
+            CutWithinARowError: At the first piece that cannot be trusted; all rows before it were given.
+        """
+        pending: deque[Future[pa.RecordBatch]] = deque()
+        workers = max(pa.cpu_count(), 1)
+        descriptor = os.open(self._path, os.O_RDONLY)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="csv-piece")
+        try:
+            for start in range(0, os.fstat(descriptor).st_size, self._block_bytes):
+                pending.append(pool.submit(self._parsed, descriptor, start))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            yield from (piece.result() for piece in pending)
+        finally:
+            pool.shutdown(cancel_futures=True)
+            os.close(descriptor)
+
+    def _parsed(self, descriptor: int, start: int) -> pa.RecordBatch:
+        piece = self._read(descriptor, start)
+        in_file = start == 0 and self._header is not None
+        read = pacsv.ReadOptions(
+            use_threads=False,
+            block_size=len(piece) + 1,
+            skip_rows=(self._header or 0) if in_file else 0,
+            column_names=None if in_file else self._columns,
+        )
+        try:
+            rows = pacsv.read_csv(pa.BufferReader(piece), read, self._parse, self._convert)
+        except pa.ArrowException:
+            raise CutWithinARowError from None
+        last = rows.num_rows - 1
+        if last < 0 or rows.column(0)[last].as_py() != self._mark:
+            raise CutWithinARowError
+        (batch,) = rows.combine_chunks().to_batches()
+        return batch.slice(0, last)
+
+    def _read(self, descriptor: int, start: int) -> pa.Buffer:
+        """Read from after the first line feed at or after ``start`` to after the first one a block further on."""
+        window = self._window()
+        filled = os.preadv(descriptor, [memoryview(window)[: 2 * self._block_bytes]], start)
+
+        def after_line_feed(position: int) -> int:
+            if found := window.find(b"\n", position, filled) + 1:
+                return found
+            if filled == 2 * self._block_bytes:  # a row that is longer than a piece
+                raise CutWithinARowError
+            return filled
+
+        last = after_line_feed(self._block_bytes) if filled > self._block_bytes else filled
+        first = min(after_line_feed(0), last) if start else 0
+        if start and window.startswith(codecs.BOM_UTF8, first):
+            raise CutWithinARowError  # Arrow would take it for the mark at the start of a file
+        ending = self._last_row if first == last or window[last - 1] == _LINE_FEED else b"\n" + self._last_row
+        window[last : last + len(ending)] = ending
+        return pa.py_buffer(memoryview(window)[first : last + len(ending)])
+
+    def _window(self) -> bytearray:
+        """Give this thread's buffer, as zeroing a new one for each piece would cost more than reading it."""
+        window: bytearray | None = getattr(self._windows, "window", None)
+        if window is None:
+            window = self._windows.window = bytearray(2 * self._block_bytes + len(self._last_row) + 1)
+        return window

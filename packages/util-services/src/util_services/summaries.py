@@ -1,0 +1,119 @@
+"""Tables in figures: rows, missing and distinct values, ranges."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+_EXACT_UP_TO_ROWS = 100_000
+_NEGLIGIBLE_SHARE = 0.01  # of the rows: an estimate of distinct values is off by more
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One column in figures.
+
+    Attributes:
+        name: Column name.
+        dtype: Data type, in Narwhals' words.
+        nulls: Number of missing cells.
+        distinct: Number of distinct values, a missing one counted as a value.
+        minimum: Smallest value of a numeric column, else ``None``.
+        maximum: Largest value of a numeric column, else ``None``.
+    """
+
+    name: str
+    dtype: str
+    nulls: int
+    distinct: int
+    minimum: float | int | None
+    maximum: float | int | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A frame in figures.
+
+    Attributes:
+        rows: Number of rows.
+        exact: Whether the distinct counts are exact; on large frames they are estimates (HyperLogLog++, Heule et al.
+            2013, about 2 % off), since exact ones need memory in proportion to the rows.
+        columns: One summary a column, in order.
+    """
+
+    rows: int
+    exact: bool
+    columns: tuple[ColumnSummary, ...]
+
+
+def summarise(frame: nw.LazyFrame[Any]) -> Summary:
+    """Count rows, missing and distinct values; one pass over the frame, only the figures reach memory.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"age": [25, 26, None]}))
+        >>> summarise(frame).columns[0]
+        ColumnSummary(name='age', dtype='Int64', nulls=1, distinct=3, minimum=25, maximum=26)
+    """
+    schema = frame.collect_schema()
+    native = nw.to_native(frame)
+    if isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
+        figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().approx_n_unique()))
+        if exact := figures[""] <= _EXACT_UP_TO_ROWS:
+            figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().n_unique()))
+    else:
+        exact = True
+        figures = frame.select(*_aggregates(nw, schema, nw.all().n_unique())).collect().rows(named=True)[0]
+    columns = tuple(
+        ColumnSummary(
+            name=name,
+            dtype=str(dtype),
+            nulls=int(figures[f"{name}/nulls"]),
+            distinct=int(figures[f"{name}/distinct"]),
+            minimum=figures.get(f"{name}/min"),
+            maximum=figures.get(f"{name}/max"),
+        )
+        for name, dtype in schema.items()
+    )
+    return Summary(rows=int(figures[""]), exact=exact, columns=columns)
+
+
+def summarise_amended(frame: nw.LazyFrame[Any], before: Summary, changed: Collection[str]) -> Summary:
+    """Summarise a table of which only some columns changed, and of which rows may have been left out.
+
+    Of the other columns no figure is computed anew that is known: all of them if no row was left out, and if no more
+    than 1 % were, the estimate of distinct values, which is further off than that.
+
+    Args:
+        frame: The table as it is now, with the columns of the one before.
+        before: Figures of the table before.
+        changed: Names of the changed columns.
+    """
+    rows = int(frame.select(nw.len()).collect().item())
+    left_out = before.rows - rows
+    if left_out and (before.exact or left_out > before.rows * _NEGLIGIBLE_SHARE):
+        return summarise(frame)
+    other = {
+        column.name: column
+        for column in before.columns
+        if column.name not in changed and not (left_out and (column.nulls or column.minimum is not None))
+    }
+    anew = [column.name for column in before.columns if column.name not in other]
+    known = other | {column.name: column for column in (summarise(frame.select(*anew)).columns if anew else ())}
+    return Summary(rows, before.exact, tuple(known[column.name] for column in before.columns))
+
+
+def _aggregates(engine: Any, schema: nw.Schema, distinct: Any) -> list[Any]:
+    """Name the row count ``""`` and each figure of a column ``COLUMN/FIGURE``."""
+    aggregates = [engine.len().alias("")]
+    if len(schema):
+        aggregates += [engine.all().null_count().name.suffix("/nulls"), distinct.name.suffix("/distinct")]
+    for name, dtype in schema.items():
+        if dtype.is_numeric():
+            aggregates += [engine.col(name).min().alias(f"{name}/min"), engine.col(name).max().alias(f"{name}/max")]
+    return aggregates
+
+
+def _aggregate_on_polars(frame: pl.LazyFrame, aggregates: list[Any]) -> dict[str, Any]:
+    return frame.select(aggregates).collect(engine="streaming").row(0, named=True)

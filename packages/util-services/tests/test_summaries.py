@@ -1,0 +1,94 @@
+from dataclasses import replace
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from util_services import summaries
+from util_services.preview import preview_markdown
+from util_services.summaries import summarise, summarise_amended
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame.lazy, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_every_engine_gives_the_same_summary(convert: Any) -> None:
+    frame = pl.DataFrame({"t": ["x", None, "x"], "n": [1.5, 2.5, 4.0]})
+    native = convert(frame)
+    assert isinstance(native, pl.LazyFrame | pd.DataFrame | pa.Table)
+    summary = summarise(nw.from_native(native).lazy())
+    assert (summary.rows, summary.exact) == (3, True)
+    text, number = summary.columns
+    assert (text.nulls, text.distinct, text.minimum, text.maximum) == (1, 2, None, None)
+    assert (number.nulls, number.distinct, number.minimum, number.maximum) == (0, 3, 1.5, 4.0)
+
+
+def test_large_frames_get_estimates_and_say_so() -> None:
+    summary = summarise(nw.from_native(pl.LazyFrame({"i": range(200_000), "c": [1] * 200_000})))
+    assert not summary.exact
+    assert summary.columns[0].distinct == pytest.approx(200_000, rel=0.05)
+    assert summary.columns[1].distinct == 1
+    assert "| ≈ " in preview_markdown(summary)
+
+
+def test_frames_without_rows_or_columns() -> None:
+    assert summarise(nw.from_native(pl.LazyFrame({"a": []}))).rows == 0
+    assert summarise(nw.from_native(pl.LazyFrame())).columns == ()
+
+
+def test_names_cannot_break_the_table() -> None:
+    summary = summarise(nw.from_native(pl.LazyFrame({"a|b\n<c>": ["x"]})))
+    assert "| a\\|b &lt;c> | String | 0 | 1 |" in preview_markdown(summary)
+
+
+def test_rows_show_only_when_they_are_given() -> None:
+    summary = summarise(nw.from_native(pl.LazyFrame({"a": ["VALUE"]})))
+    assert "VALUE" not in preview_markdown(summary)
+    assert preview_markdown(summary, [("VALUE",)]).endswith("| a |\n|---|\n| VALUE |")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from(["x", "y", None]), st.sampled_from([1, 2, None]), st.booleans()), max_size=9
+    )
+)
+def test_what_changed_is_summarised_as_if_all_were_summarised_anew(
+    rows: list[tuple[str | None, int | None, bool]],
+) -> None:
+    before = pl.LazyFrame(rows, schema={"t": pl.String, "n": pl.Int64, "kept": pl.Boolean}, orient="row")
+    after = nw.from_native(before.filter("kept").with_columns(t=pl.col("t").fill_null("z")).drop("kept"))
+    summary = summarise(nw.from_native(before.drop("kept")))
+    assert summarise_amended(after, summary, ["t"]) == summarise(after)
+
+
+def test_an_estimate_stays_where_few_rows_were_left_out_and_all_else_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "_EXACT_UP_TO_ROWS", 100)
+    frame = pl.LazyFrame({"id": range(1000), "age": [None, *range(999)], "name": ["x"] * 1000}).with_columns(
+        pl.col("id").cast(pl.String)
+    )
+    before = summarise(nw.from_native(frame))
+    as_before = replace(before.columns[0], distinct=-1)  # recognised where it is taken over
+    before = replace(before, columns=(as_before, *before.columns[1:]))
+    few = nw.from_native(frame.tail(995).with_columns(name=pl.lit("*")))
+    amended = summarise_amended(few, before, ["name"])
+    anew = summarise(few)
+    assert amended.columns[0] == before.columns[0]
+    assert (amended.rows, amended.columns[1:]) == (anew.rows, anew.columns[1:])
+    many = nw.from_native(frame.tail(900).with_columns(name=pl.lit("*")))
+    assert summarise_amended(many, before, ["name"]) == summarise(many)
+
+
+def test_without_a_row_left_out_no_other_column_is_read() -> None:
+    def refuse(_: pl.Series) -> pl.Series:
+        raise AssertionError
+
+    frame = pl.LazyFrame({"a": ["x"], "b": ["y"]})
+    before = summarise(nw.from_native(frame))
+    after = nw.from_native(frame.with_columns(pl.col("b").map_batches(refuse, return_dtype=pl.String)))
+    assert summarise_amended(after, before, ["a"]) == before
+    with pytest.raises(AssertionError):
+        summarise_amended(after, before, ["b"])
