@@ -12,7 +12,7 @@ from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.recoding import Recoded
 from util_services.frames import amended
 
-_PRIME = 576460752303423433  # below 2**59: sums of a few dozen residues fit into 64 bits
+_LARGEST_SUM = 2**63 - 1
 
 
 def released(
@@ -23,15 +23,15 @@ def released(
     identifiers: Sequence[str],
 ) -> nw.LazyFrame[Any]:
     """Generalise a frame and hide its identifiers; row order and other columns stay. All of it is lazy."""
-    hidden = {name: nw.lit(SUPPRESSED) for name in identifiers}
+    hidden = dict.fromkeys(identifiers, SUPPRESSED)
     keeps_all = not recoded.suppressed
     if len(recoded.steps) == 1 and keeps_all:
-        return amended(frame, _labels(tuples, hierarchies, recoded.steps[0].levels) | hidden)
+        return amended(frame, {**_labels(tuples, hierarchies, recoded.steps[0].levels), **hidden})
     key, keys = _key(tuples)
     if len(recoded.steps) == 1:
         (step,) = recoded.steps
         keep = ~key.is_in(keys[~step.tuples].tolist())
-        return amended(frame, _labels(tuples, hierarchies, step.levels) | hidden, keep)
+        return amended(frame, {**_labels(tuples, hierarchies, step.levels), **hidden}, keep)
     number = "step"
     while number in frame.collect_schema().names():
         number += "_"
@@ -54,7 +54,7 @@ def released(
             own_label = _label(name, tuples.values[column], hierarchy, levels[position])
             expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
         changed.append(expression.alias(name))
-    changed += [cells.alias(name) for name, cells in hidden.items()]
+    changed += [nw.lit(text).alias(name) for name, text in hidden.items()]
     return (frame.with_columns(*changed) if changed else frame).drop(number)
 
 
@@ -99,23 +99,24 @@ def _key(tuples: Histogram) -> tuple[nw.Expr, Counts]:
     """Give a number to each tuple, as an expression on rows and as an array (tuples,).
 
     Rows are recognised in place, since joins do not keep the order of rows on every engine. Each value gets a random
-    residue, a tuple the sum of its values' residues. All tuples are known, so that the sums are checked to be distinct
+    number, a tuple the sum of its values' numbers. All tuples are known, so that the sums are checked to be distinct
     (and drawn again if they are not): a test by sum is exact, not probable.
     """
-    residues, keys = _distinct_keys(tuples)
+    numbers, keys = _distinct_keys(tuples)
     key = nw.lit(0, nw.Int64())
-    for column, values, of_values in zip(tuples.columns, tuples.values, residues, strict=True):
-        key = (key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)) % _PRIME
+    for column, values, of_values in zip(tuples.columns, tuples.values, numbers, strict=True):
+        key = key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)
     return key, keys
 
 
 def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:
-    """Draw a residue for each value, for each column an array (values,), and add them up: array (tuples,)."""
+    """Draw a number for each value, for each column an array (values,), and add them up: array (tuples,)."""
     random = np.random.default_rng(0)
+    below = _LARGEST_SUM // len(tuples.columns)
     while True:
-        residues = [random.integers(0, _PRIME, len(values)) for values in tuples.values]
+        numbers = [random.integers(0, below, len(values)) for values in tuples.values]
         keys = np.zeros(len(tuples.counts), dtype=np.int64)
-        for position, of_values in enumerate(residues):
-            keys = (keys + of_values[tuples.codes[:, position]]) % _PRIME
+        for position, of_values in enumerate(numbers):
+            keys += of_values[tuples.codes[:, position]]
         if len(np.unique(keys)) == len(keys):
-            return residues, keys
+            return numbers, keys

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import narwhals as nw
@@ -49,43 +49,51 @@ class Amendment:
         source: The frame before.
         changes: Gives for rows of ``source``, in their order, the replaced columns, and :data:`KEPT` if rows were left
             out.
+        constants: Columns that hold the same text in every row now.
     """
 
     source: pl.LazyFrame
     changes: Callable[[pl.LazyFrame], pl.LazyFrame]
+    constants: Mapping[str, str] = field(default_factory=dict)
 
 
 AMENDMENTS = Origins[Amendment]()
 
 
-def amended(frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr], keep: nw.Expr | None = None) -> nw.LazyFrame[Any]:
+def amended(
+    frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr | str], keep: nw.Expr | None = None
+) -> nw.LazyFrame[Any]:
     """Leave out rows and replace columns, each cell from its own row alone.
 
     The same as ``filter`` and ``with_columns``, but staging knows what changed and need not write the rest again.
 
     Args:
         frame: The table.
-        columns: For each column to replace its new cells.
+        columns: For each column to replace its new cells, or the one text that all get.
         keep: Which rows stay; default all.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": ["25", "26"]}))
-        >>> amended(frame, {"name": nw.lit("*")}, nw.col("age") > "25").collect().rows()
+        >>> amended(frame, {"name": "*"}, nw.col("age") > "25").collect().rows()
         [('*', '26')]
     """
-    new = [cells.alias(name) for name, cells in columns.items()]
+    constants = {name: text for name, text in columns.items() if isinstance(text, str)}
+    new = [cells.alias(name) for name, cells in columns.items() if not isinstance(cells, str)]
     left = frame if keep is None else frame.filter(keep)
-    result = left.with_columns(*new) if new else left
+    result = left.with_columns(*new, **{name: nw.lit(text) for name, text in constants.items()}) if columns else left
     source = nw.to_native(frame)
     names = frame.collect_schema().names()
     if isinstance(source, pl.LazyFrame) and columns.keys() <= set(names) and KEPT not in names:
         mark = {} if keep is None else {KEPT: keep}
-        if new or mark:
+        if columns or mark:
+            changed = [*(name for name in columns if name not in constants), *mark]
 
             def changes(rows: pl.LazyFrame) -> pl.LazyFrame:
-                return nw.from_native(rows).with_columns(*new, **mark).select(*columns, *mark).to_native()
+                if not changed:
+                    return rows.select([])
+                return nw.from_native(rows).with_columns(*new, **mark).select(*changed).to_native()
 
-            AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes))
+            AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
     return result
 
 

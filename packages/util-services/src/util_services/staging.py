@@ -4,12 +4,14 @@ A failed run keeps its folder so that it can be re-executed from the failure; fo
 """
 
 import gc
+import json
 import os
 import pickle
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ _FRAME = ".parquet"
 _LAZY = f".lazy{_FRAME}"
 _AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
 _OBJECT = ".pickle"
+_CONSTANTS = b"constants"  # key in the metadata of an amended frame's file
 
 
 def staging_root() -> Path:
@@ -102,8 +105,11 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     known, number = _SUMMARIES.setdefault(path.parent, {}), path.stat().st_ino
     if number not in known:
         before = known.get(_source_of(path).stat().st_ino) if _is_amended(path) else None
-        changed = pq.read_schema(path).names if before else []
-        known[number] = summarise_amended(frame, before, changed) if before else summarise(frame)
+        if before:
+            changed, constants = _changed(path)
+            known[number] = summarise_amended(frame, before, {*changed, *constants})
+        else:
+            known[number] = summarise(frame)
     return known[number]
 
 
@@ -215,17 +221,24 @@ def _stage_lazy(frame: pl.LazyFrame, place: Path) -> Path:
 
 
 def _write_changes(amendment: Amendment, source: Path, path: Path) -> None:
-    """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
+    """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values.
+
+    One slice is evaluated while the one before is written. Constants are only noted.
+    """
     rows = pq.read_metadata(source).num_rows
-    writer: pq.ParquetWriter | None = None
-    try:
-        for start in range(0, max(rows, 1), _SLICE_ROWS):
-            part = amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect().to_arrow()
-            writer = writer or pq.ParquetWriter(path, part.schema, compression="lz4", write_statistics=False)
-            writer.write_table(part)
-    finally:
-        if writer:
-            writer.close()
+    slices = (amendment.source.slice(start, _SLICE_ROWS) for start in range(0, max(rows, 1), _SLICE_ROWS))
+    parts = (amendment.changes(part).collect().to_arrow() for part in slices)
+    first = next(parts)
+    schema = first.schema.with_metadata({_CONSTANTS: json.dumps(amendment.constants)})
+    with (
+        pq.ParquetWriter(path, schema, compression="lz4", write_statistics=False) as writer,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        written = pool.submit(writer.write_table, first)
+        for part in parts:
+            written.result()
+            written = pool.submit(writer.write_table, part)
+        written.result()
 
 
 def _scan(path: Path) -> pl.LazyFrame:
@@ -245,21 +258,33 @@ def _source_of(path: Path) -> Path:
     return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
 
 
+def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
+    """Name the columns of an amended frame that are in its own file, and give those with the same text in every row."""
+    schema = pq.read_schema(path)
+    constants: dict[str, str] = json.loads((schema.metadata or {}).get(_CONSTANTS, b"{}"))
+    return schema.names, constants
+
+
 def _amended(path: Path) -> pl.LazyFrame:
     """Put an amended frame together, in row order: columns of its source beside changed ones, without dropped rows."""
     source, changes = (pl.scan_parquet(file, glob=False) for file in (_source_of(path), path))
-    names, changed = source.collect_schema().names(), changes.collect_schema().names()
-    kept = [name for name in names if name not in changed]
-    frame = pl.concat([source.select(kept), changes], how="horizontal") if kept else changes
-    return (frame.filter(KEPT) if KEPT in changed else frame).select(names)
+    names = source.collect_schema().names()
+    changed, constants = _changed(path)
+    kept = [name for name in names if name not in changed and name not in constants]
+    parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
+    frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0] if parts else source
+    if KEPT in changed:
+        frame = frame.filter(KEPT)
+    return frame.with_columns(pl.lit(text).alias(name) for name, text in constants.items()).select(names)
 
 
 def _rows(path: Path) -> int:
-    file = pq.read_metadata(path)
-    if _is_amended(path) and KEPT in file.schema.names:
-        kept: int = pl.scan_parquet(path, glob=False).select(pl.col(KEPT).sum()).collect().item()
-        return kept
-    return int(file.num_rows)
+    if not _is_amended(path):
+        return int(pq.read_metadata(path).num_rows)
+    if KEPT not in _changed(path)[0]:
+        return int(pq.read_metadata(_source_of(path)).num_rows)
+    kept: int = pl.scan_parquet(path, glob=False).select(pl.col(KEPT).sum()).collect().item()
+    return kept
 
 
 def _kind_of(obj: Any) -> str:
