@@ -112,7 +112,7 @@ def test_the_download_is_gone_once_the_frame_is_staged(bucket: str, s3: "S3Clien
         look(ops.read_csv_from_s3())
 
     assert run(looking, {"read_csv_from_s3": {"bucket_name": bucket, "file_key": "a.csv"}}).success
-    assert seen == ["read_csv_from_s3.result.lazy.parquet"]
+    assert seen == []  # the table itself is small enough to be in memory
 
 
 def test_texts_are_copied_locally_and_on_s3(bucket: str, s3: "S3Client", tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from dagster import (
     reconstructable,
 )
 
+from util_services import shelf
+from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
 from util_services.staging import checkpoint, run_folder, staging_root
@@ -194,6 +196,58 @@ def test_the_folder_survives_a_failure_so_that_the_run_can_go_on_from_there(
         steps = {event.step_key for event in again.all_events if event.is_step_success}
         assert steps == {"fragile"}
     assert run_folders() == [failed.run_id]
+
+
+TABLE = "CSV_TABLE"
+
+
+@op
+def read_table() -> pl.LazyFrame:
+    return scan(Path(os.environ[TABLE]))
+
+
+@op(ins={"frame": In(nw.LazyFrame)})
+def hide_names(frame: Any) -> Any:
+    return amended(frame, {"name": "*", "age": nw.col("age").str.slice(0, 1)}, nw.col("age") != "31")
+
+
+@op
+def fragile_end(frame: pl.LazyFrame) -> None:
+    SEEN.append([path.name for path in staging_root().glob("*/*.parquet")])
+    if os.environ.get(FLAG):
+        raise RuntimeError
+    SEEN.append(frame.collect().rows())
+
+
+@job(**bindings())
+def csv_job() -> None:
+    fragile_end(hide_names(read_table()))
+
+
+@pytest.mark.parametrize("megabytes", ["0", "1"])
+def test_a_small_csv_file_is_in_memory_until_the_run_fails(
+    instance: DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, megabytes: str
+) -> None:
+    table = tmp_path / "in.csv"
+    table.write_text("name,age,note\nAnn,25,x\nBo,31,y\nCy,42,\n")
+    monkeypatch.setenv(TABLE, str(table))
+    monkeypatch.setenv(shelf.STAGING_MEMORY, megabytes)
+    monkeypatch.setenv(FLAG, "1")
+    SEEN.clear()
+    failed = execute_job(reconstructable(csv_job), instance)
+    monkeypatch.delenv(FLAG)
+    assert not failed.success
+    assert bool(SEEN.pop()) == (megabytes == "0")
+    assert shelf._HELD == {}
+    table.unlink()  # the run goes on from what was staged
+    with execute_job(
+        reconstructable(csv_job),
+        instance,
+        reexecution_options=ReexecutionOptions.from_failure(failed.run_id, instance),
+    ) as again:
+        assert again.success
+    assert SEEN[1] == [("*", "2", "x"), ("*", "4", None)]
+    assert shelf._HELD == {}
 
 
 def test_staged_data_that_is_gone_is_one_sentence(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:

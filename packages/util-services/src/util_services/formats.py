@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -249,9 +249,7 @@ def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) 
         wanted = names if with_columns is None else with_columns
         left = n_rows
         for batch in file.batches(names):
-            frame = pl.DataFrame(pa.Table.from_batches([batch]))
-            frame.columns = names  # Polars renames a column without a name
-            frame = frame.select(wanted)
+            frame = as_frame(batch).select(wanted)
             if left is not None:
                 frame = frame.head(left)
                 left -= frame.height
@@ -264,20 +262,56 @@ def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) 
     return frame
 
 
-def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
-    """Evaluate a lazy frame into a Parquet file that is quick to write and to read, in row order and bounded memory.
+@dataclass(frozen=True)
+class CsvBatches:
+    """The rows of a CSV file as Arrow parses them.
 
-    An untouched CSV scan goes from Arrow's parser straight to Arrow's writer, without a conversion in between.
+    Attributes:
+        names: The columns.
+        size: Bytes of the file if it is not compressed, else ``None``.
+        batches: Text columns, to be gone through once.
+    """
+
+    names: Sequence[str]
+    size: int | None
+    batches: Iterator[pa.RecordBatch]
+
+
+def batches_of(frame: pl.LazyFrame) -> CsvBatches | None:
+    """Parse a CSV file whose scan is untouched: straight from Arrow, without going through Polars' engine.
+
+    Returns:
+        ``None`` for any other frame.
     """
     if (file := _CSV_SCANS.of(frame)) is None:
-        frame.sink_parquet(
-            path, compression="lz4", statistics=False, row_group_size=_ROW_GROUP_ROWS, engine="streaming"
-        )
-        return
+        return None
     names = frame.collect_schema().names()
+    return CsvBatches(names, None if file.compression else file.path.stat().st_size, file.batches(names))
+
+
+def as_frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    """Take a batch of rows over into Polars, without copying the texts."""
+    frame = pl.DataFrame(pa.Table.from_batches([batch]))
+    frame.columns = batch.schema.names  # Polars renames a column without a name
+    return frame
+
+
+def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
+    """Evaluate a lazy frame into a Parquet file that is quick to write and to read, in row order and bounded memory."""
+    frame.sink_parquet(path, compression="lz4", statistics=False, row_group_size=_ROW_GROUP_ROWS, engine="streaming")
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], names: Sequence[str], path: Path) -> None:
+    """Write batches of text columns into such a file with Arrow's writer, which is the quicker one.
+
+    Args:
+        batches: The rows.
+        names: The columns, as there may be no batch to tell them.
+        path: The file.
+    """
     writer: pq.ParquetWriter | None = None
     try:
-        for batch in file.batches(names):
+        for batch in batches:
             writer = writer or _parquet_writer(path, batch)
             writer.write_batch(batch)
         writer = writer or _parquet_writer(path, pa.record_batch([pa.array([], pa.large_string())] * len(names), names))

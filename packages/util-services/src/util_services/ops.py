@@ -19,7 +19,8 @@ from util_services.files import whole_file
 from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
 from util_services.objects import Transferred, download, upload
 from util_services.preview import preview_markdown
-from util_services.staging import run_folder, summary_of
+from util_services.staged_tables import summary_of
+from util_services.staging import run_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -1,17 +1,16 @@
-"""Frames between ops: Parquet in a private folder of the run, removed when the run succeeds.
+"""Frames between ops: in a private folder of the run, or in memory while they are small; gone when the run succeeds.
 
-A failed run keeps its folder so that it can be re-executed from the failure; folders are swept after a retention time.
+A failed run keeps its frames in its folder, so that it can be re-executed from the failure; folders are swept after a
+retention time.
 """
 
 import gc
-import json
 import os
 import pickle
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,23 +32,16 @@ from dagster import (
     io_manager,
 )
 
+from util_services import shelf, staged_tables
 from util_services.errors import DataServiceError
 from util_services.failures import reported
-from util_services.formats import write_parquet
-from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
-from util_services.summaries import Summary, summarise, summarise_amended
+from util_services.shelf import private
+from util_services.staged_tables import FRAME
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
-_SCANS = Origins[Path]()  # an op that passes a frame through costs a hard link, not a copy
-_SUMMARIES: dict[Path, dict[int, Summary]] = {}  # by the run's folder and the file's number, the same for its links
-_SLICE_ROWS = 262_144
-_FRAME = ".parquet"
-_LAZY = f".lazy{_FRAME}"
-_AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
 _OBJECT = ".pickle"
-_CONSTANTS = b"constants"  # key in the metadata of an amended frame's file
 
 
 def staging_root() -> Path:
@@ -93,24 +85,9 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     native = nw.to_native(frame)
     if not isinstance(native, pl.LazyFrame):
         return frame
-    return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}")))
-
-
-def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
-    """Summarise a table; one that is staged only once in a run, and of one that was made of it only what changed."""
-    native = nw.to_native(frame)
-    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
-    if path is None:
-        return summarise(frame)
-    known, number = _SUMMARIES.setdefault(path.parent, {}), path.stat().st_ino
-    if number not in known:
-        before = known.get(_source_of(path).stat().st_ino) if _is_amended(path) else None
-        if before:
-            changed, constants = _changed(path)
-            known[number] = summarise_amended(frame, before, {*changed, *constants})
-        else:
-            known[number] = summarise(frame)
-    return known[number]
+    return nw.from_native(
+        staged_tables.scan(staged_tables.stage(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}"))
+    )
 
 
 class StagingIOManager(IOManager):
@@ -126,13 +103,13 @@ class StagingIOManager(IOManager):
             place = _place(context)
             native = nw.to_native(obj, pass_through=True)
             if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
-                with _private(place.with_name(place.name + _OBJECT)).open("wb") as file:
+                with private(place.with_name(place.name + _OBJECT)).open("wb") as file:
                     pickle.dump(obj, file)
                 return
             path = self._stage(native, place, _kind_of(obj))
-            if path.suffix == _FRAME:
+            if path.suffix == FRAME:
                 columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
-                context.add_output_metadata({"rows": _rows(path), "columns": columns})
+                context.add_output_metadata({"rows": staged_tables.rows(path), "columns": columns})
 
     def load_input(self, context: InputContext) -> Any:
         """Load an upstream op's output as the type the input is annotated with."""
@@ -140,7 +117,7 @@ class StagingIOManager(IOManager):
             if context.upstream_output is None:
                 raise DataServiceError(f"The input {context.name!r} has no upstream op: connect it to one.")
             place = _place(context.upstream_output)
-            staged = sorted(place.parent.glob(f"{place.name}.*"))
+            staged = shelf.found(place.parent, f"{place.name}.")
             if not staged:
                 raise DataServiceError(
                     f"The staged output of the step {context.upstream_output.step_key!r} is gone (it is kept for "
@@ -150,8 +127,8 @@ class StagingIOManager(IOManager):
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         if isinstance(native, pl.LazyFrame):
-            return _stage_lazy(native, place)
-        path = _private(place.with_name(f"{place.name}.{kind}{_FRAME}"))
+            return staged_tables.stage(native, place)
+        path = private(place.with_name(f"{place.name}.{kind}{FRAME}"))
         if isinstance(native, pl.DataFrame):
             native.write_parquet(path, compression="lz4", statistics=False)
         elif isinstance(native, pa.Table):
@@ -161,7 +138,7 @@ class StagingIOManager(IOManager):
                 native.to_parquet(path, compression="lz4")
             except (pa.ArrowException, ValueError, TypeError):  # columns of mixed types, repeated names
                 path.unlink()
-                path = _private(place.with_name(place.name + _OBJECT))
+                path = private(place.with_name(place.name + _OBJECT))
                 native.to_pickle(path)
         return path
 
@@ -177,114 +154,15 @@ class StagingIOManager(IOManager):
             ".arrow": pa.Table,
         }
         loaders: dict[Any, Callable[[], Any]] = {
-            pd.DataFrame: lambda: _read(path, pd.read_parquet),
+            pd.DataFrame: lambda: staged_tables.read(path, pd.read_parquet),
             pl.DataFrame: lambda: _scan(path).collect(),
             pl.LazyFrame: lambda: _scan(path),
-            pa.Table: lambda: _read(path, pq.read_table),
+            pa.Table: lambda: staged_tables.read(path, pq.read_table),
             nw.DataFrame: lambda: nw.from_native(_scan(path).collect()),
             nw.LazyFrame: lambda: nw.from_native(_scan(path)),
         }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
-
-
-def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
-    """Read with another engine, which needs the table as one file."""
-    if not _is_amended(path):
-        return reader(path)
-    whole = _private(path.with_name(f"whole-{path.name}"))
-    try:
-        write_parquet(_amended(path), whole)
-        return reader(whole)
-    finally:
-        whole.unlink()
-
-
-def _stage_lazy(frame: pl.LazyFrame, place: Path) -> Path:
-    """Link a frame that is staged already, store what changed where that is known, else store the whole."""
-    if staged := _SCANS.of(frame):
-        if not _is_amended(staged):
-            return _link(staged, place.with_name(place.name + _LAZY))
-        path = _link(staged, place.with_name(place.name + _AMENDED))
-        _link(_source_of(staged), _source_of(path))
-        return path
-    amendment = AMENDMENTS.of(frame)
-    source = _SCANS.of(amendment.source) if amendment else None
-    if amendment and source and source.name.endswith(_LAZY):
-        path = _private(place.with_name(place.name + _AMENDED))
-        _write_changes(amendment, source, path)
-        _link(source, _source_of(path))
-    else:
-        path = _private(place.with_name(place.name + _LAZY))
-        write_parquet(frame, path)
-    return path
-
-
-def _write_changes(amendment: Amendment, source: Path, path: Path) -> None:
-    """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values.
-
-    One slice is evaluated while the one before is written. Constants are only noted.
-    """
-    rows = pq.read_metadata(source).num_rows
-    slices = (amendment.source.slice(start, _SLICE_ROWS) for start in range(0, max(rows, 1), _SLICE_ROWS))
-    parts = (amendment.changes(part).collect().to_arrow() for part in slices)
-    first = next(parts)
-    schema = first.schema.with_metadata({_CONSTANTS: json.dumps(amendment.constants)})
-    with (
-        pq.ParquetWriter(path, schema, compression="lz4", write_statistics=False) as writer,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        written = pool.submit(writer.write_table, first)
-        for part in parts:
-            written.result()
-            written = pool.submit(writer.write_table, part)
-        written.result()
-
-
-def _scan(path: Path) -> pl.LazyFrame:
-    frame = _amended(path) if _is_amended(path) else pl.scan_parquet(path, glob=False)
-    if index := _index_columns(path):
-        return frame.drop(index)
-    _SCANS.remember(frame, path)
-    return frame
-
-
-def _is_amended(path: Path) -> bool:
-    return path.name.endswith(_AMENDED)
-
-
-def _source_of(path: Path) -> Path:
-    """Name the file with the columns that an amended frame left as they were."""
-    return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
-
-
-def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
-    """Name the columns of an amended frame that are in its own file, and give those with the same text in every row."""
-    schema = pq.read_schema(path)
-    constants: dict[str, str] = json.loads((schema.metadata or {}).get(_CONSTANTS, b"{}"))
-    return schema.names, constants
-
-
-def _amended(path: Path) -> pl.LazyFrame:
-    """Put an amended frame together, in row order: columns of its source beside changed ones, without dropped rows."""
-    source, changes = (pl.scan_parquet(file, glob=False) for file in (_source_of(path), path))
-    names = source.collect_schema().names()
-    changed, constants = _changed(path)
-    kept = [name for name in names if name not in changed and name not in constants]
-    parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
-    frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0] if parts else source
-    if KEPT in changed:
-        frame = frame.filter(KEPT)
-    return frame.with_columns(pl.lit(text).alias(name) for name, text in constants.items()).select(names)
-
-
-def _rows(path: Path) -> int:
-    if not _is_amended(path):
-        return int(pq.read_metadata(path).num_rows)
-    if KEPT not in _changed(path)[0]:
-        return int(pq.read_metadata(_source_of(path)).num_rows)
-    kept: int = pl.scan_parquet(path, glob=False).select(pl.col(KEPT).sum()).collect().item()
-    return kept
 
 
 def _kind_of(obj: Any) -> str:
@@ -293,9 +171,14 @@ def _kind_of(obj: Any) -> str:
     return next(kind for kind_type, kind in kinds.items() if isinstance(native, kind_type))
 
 
+def _scan(path: Path) -> pl.LazyFrame:
+    index = _index_columns(path)
+    return pl.scan_parquet(path, glob=False).drop(index) if index else staged_tables.scan(path)
+
+
 def _index_columns(path: Path) -> list[str]:
     """Name the columns that are the index of a frame that pandas wrote."""
-    if not path.name.endswith(f".pandas{_FRAME}"):
+    if not path.name.endswith(f".pandas{FRAME}"):
         return []
     index = (pq.read_schema(path).pandas_metadata or {}).get("index_columns", [])
     return [column for column in index if isinstance(column, str)]
@@ -307,18 +190,6 @@ def _place(context: OutputContext) -> Path:
     return folder / ".".join(parts).replace("/", "_")
 
 
-def _link(source: Path, path: Path) -> Path:
-    path.unlink(missing_ok=True)
-    path.hardlink_to(source)
-    return path
-
-
-def _private(path: Path) -> Path:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    return path
-
-
 @io_manager(description="Private, short-lived Parquet staging between ops.")  # type: ignore[arg-type]  # generators work
 def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
     """Stage a run's frames; at the end, remove them if every planned step succeeded."""
@@ -328,10 +199,14 @@ def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManage
         if context.instance:
             sweep(root, context.instance, _retention_hours())
     yield StagingIOManager()
-    if context.run:
-        _SUMMARIES.pop(root / context.run.run_id, None)
-    if context.instance and context.run and _succeeded(context.instance, context.run):
-        shutil.rmtree(root / context.run.run_id, ignore_errors=True)
+    if context.instance and context.run:
+        folder = root / context.run.run_id
+        staged_tables.forget_summaries(folder)
+        if _succeeded(context.instance, context.run):
+            shelf.forget(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        else:  # failed, or other steps are executed by other processes
+            shelf.write_out(folder)
 
 
 @cache

@@ -1,0 +1,170 @@
+"""Where tables of a run lie: small ones in memory, others in Parquet files; under the path of a file either way.
+
+A table in memory costs neither writing nor reading it. Should the run fail, it is written after all.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from util_services.errors import DataServiceError
+from util_services.formats import as_frame, batches_of, write_batches, write_parquet
+
+STAGING_MEMORY = "STAGING_MEMORY_MB"
+_DEFAULT_MEGABYTES = 512
+_IN_MEMORY = 2  # times the size of its CSV file, or more
+
+
+@dataclass(frozen=True)
+class _Held:
+    rows: pl.DataFrame
+    notes: Mapping[str, str]
+
+
+_HELD: dict[Path, _Held] = {}
+
+
+def put(frame: pl.LazyFrame, path: Path) -> None:
+    """Evaluate a table and keep it: in memory if it is an untouched CSV file that is small enough."""
+    source = batches_of(frame)
+    if source is None:
+        write_parquet(frame, private(path))
+        return
+    room: float = _room()
+    parsed: deque[pa.RecordBatch] = deque()
+    held: list[pl.DataFrame] = []
+    fits = (source.size or 0) * _IN_MEMORY <= room
+    for batch in source.batches if fits else ():
+        parsed.append(batch)
+        held.append(as_frame(batch))
+        room -= held[-1].estimated_size()
+        if room < 0:
+            fits = False
+            break
+    if fits:
+        empty = pl.DataFrame(schema=dict.fromkeys(source.names, pl.String))
+        _HELD[path] = _Held(pl.concat([empty, *held], rechunk=False), {})
+        return
+    held.clear()
+    write_batches(_drained(parsed, source.batches), source.names, private(path))
+
+
+def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
+    """Keep a table that comes in parts; where it goes to a file, one part is computed while another is written.
+
+    Args:
+        parts: At least one, all with the same columns.
+        path: What to keep it under.
+        notes: What else is to be known of it.
+        hold: Keep it in memory.
+    """
+    if hold:
+        _HELD[path] = _Held(pl.concat(parts, rechunk=False), notes)
+        return
+    first = next(parts).to_arrow()
+    schema = first.schema.with_metadata(dict(notes))
+    with (
+        pq.ParquetWriter(private(path), schema, compression="lz4", write_statistics=False) as writer,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        written = pool.submit(writer.write_table, first)
+        for part in parts:
+            table = part.to_arrow()
+            written.result()
+            written = pool.submit(writer.write_table, table)
+        written.result()
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """Give a table lazily."""
+    held = _HELD.get(path)
+    return held.rows.lazy() if held else pl.scan_parquet(path, glob=False)
+
+
+def link(source: Path, path: Path) -> Path:
+    """Keep a table under another path, too, without copying it."""
+    if held := _HELD.get(source):
+        _HELD[path] = held
+    else:
+        path.unlink(missing_ok=True)
+        path.hardlink_to(source)
+    return path
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a table is in memory."""
+    return path in _HELD
+
+
+def identity(path: Path) -> tuple[bool, int]:
+    """Number a table; under all its paths it has the same number, for as long as it is kept."""
+    held = _HELD.get(path)
+    return (True, id(held)) if held else (False, path.stat().st_ino)
+
+
+def rows(path: Path) -> int:
+    """Count the rows of a table."""
+    held = _HELD.get(path)
+    return held.rows.height if held else int(pq.read_metadata(path).num_rows)
+
+
+def columns(path: Path) -> list[str]:
+    """Name the columns of a table."""
+    return scan(path).collect_schema().names()
+
+
+def notes(path: Path) -> Mapping[str, str]:
+    """Give what was noted of a table."""
+    held = _HELD.get(path)
+    return held.notes if held else pl.read_parquet_metadata(path)
+
+
+def found(folder: Path, beginning: str) -> list[Path]:
+    """Name what lies in a folder, tables and all else, under names with that beginning."""
+    held = {path for path in _HELD if path.parent == folder and path.name.startswith(beginning)}
+    return sorted({*held, *folder.glob(f"{beginning}*")})
+
+
+def write_out(folder: Path) -> None:
+    """Write the tables of a folder that are in memory to their files."""
+    for path in [path for path in _HELD if path.parent == folder]:
+        held = _HELD.pop(path)
+        held.rows.write_parquet(private(path), compression="lz4", statistics=False, metadata=dict(held.notes))
+
+
+def forget(folder: Path) -> None:
+    """Give up the tables of a folder that are in memory."""
+    for path in [path for path in _HELD if path.parent == folder]:
+        del _HELD[path]
+
+
+def private(path: Path) -> Path:
+    """Make an empty file that only this user can read, in place of any before."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    return path
+
+
+def _drained(parsed: deque[pa.RecordBatch], more: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    while parsed:
+        yield parsed.popleft()
+    yield from more
+
+
+def _room() -> float:
+    """Bytes that may still be kept in memory."""
+    setting = os.environ.get(STAGING_MEMORY)
+    if setting and not setting.isdigit():
+        raise DataServiceError(
+            f"The environment variable {STAGING_MEMORY} is not a whole number of megabytes from 0: correct it."
+        )
+    megabytes = int(setting) if setting else _DEFAULT_MEGABYTES
+    taken = {id(held): held.rows.estimated_size() for held in _HELD.values()}
+    return megabytes * 1_000_000 - sum(taken.values())

@@ -1,0 +1,136 @@
+"""Lazy tables between ops: each is stored once, and of one that was made of another only what changed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from util_services import shelf
+from util_services.formats import write_parquet
+from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
+from util_services.summaries import Summary, summarise, summarise_amended
+
+FRAME = ".parquet"
+_LAZY = f".lazy{FRAME}"
+_AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
+_CONSTANTS = "constants"  # what is noted of an amended table
+_SLICE_ROWS = 262_144
+_SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
+_SUMMARIES: dict[Path, dict[tuple[bool, int], Summary]] = {}  # by the run's folder and the table's number
+
+
+def stage(frame: pl.LazyFrame, place: Path) -> Path:
+    """Link a table that is staged already, store what changed where that is known, else store the whole.
+
+    Args:
+        frame: A table.
+        place: Path without an ending.
+
+    Returns:
+        The path with an ending that tells how the table is stored.
+    """
+    if staged := _SCANS.of(frame):
+        if not _is_amended(staged):
+            return shelf.link(staged, place.with_name(place.name + _LAZY))
+        path = shelf.link(staged, place.with_name(place.name + _AMENDED))
+        shelf.link(_source_of(staged), _source_of(path))
+        return path
+    amendment = AMENDMENTS.of(frame)
+    source = _SCANS.of(amendment.source) if amendment else None
+    if amendment and source and source.name.endswith(_LAZY):
+        path = place.with_name(place.name + _AMENDED)
+        _put_changes(amendment, source, path)
+        shelf.link(source, _source_of(path))
+    else:
+        path = place.with_name(place.name + _LAZY)
+        shelf.put(frame, path)
+    return path
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """Give a staged table lazily, as it was."""
+    frame = _amended(path) if _is_amended(path) else shelf.scan(path)
+    _SCANS.remember(frame, path)
+    return frame
+
+
+def read(path: Path, reader: Callable[[Path], Any]) -> Any:
+    """Read a staged table with another engine, which needs it as one file."""
+    if not _is_amended(path) and not shelf.is_held(path):
+        return reader(path)
+    whole = shelf.private(path.with_name(f"whole-{path.name}"))
+    try:
+        write_parquet(scan(path), whole)
+        return reader(whole)
+    finally:
+        whole.unlink()
+
+
+def rows(path: Path) -> int:
+    """Count the rows of a staged table."""
+    if not _is_amended(path):
+        return shelf.rows(path)
+    if KEPT not in shelf.columns(path):
+        return shelf.rows(_source_of(path))
+    kept: int = shelf.scan(path).select(pl.col(KEPT).sum()).collect().item()
+    return kept
+
+
+def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
+    """Summarise a table; one that is staged only once in a run, and of one that was made of it only what changed."""
+    native = nw.to_native(frame)
+    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
+    if path is None:
+        return summarise(frame)
+    known, number = _SUMMARIES.setdefault(path.parent, {}), shelf.identity(path)
+    if number not in known:
+        before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
+        if before:
+            changed, constants = _changed(path)
+            known[number] = summarise_amended(frame, before, {*changed, *constants})
+        else:
+            known[number] = summarise(frame)
+    return known[number]
+
+
+def forget_summaries(folder: Path) -> None:
+    """Give up what is known of the tables in a run's folder."""
+    _SUMMARIES.pop(folder, None)
+
+
+def _put_changes(amendment: Amendment, source: Path, path: Path) -> None:
+    """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
+    starts = range(0, max(shelf.rows(source), 1), _SLICE_ROWS)
+    parts = (amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect() for start in starts)
+    notes = {_CONSTANTS: json.dumps(amendment.constants)}
+    shelf.put_parts(parts, path, notes, hold=shelf.is_held(source))
+
+
+def _is_amended(path: Path) -> bool:
+    return path.name.endswith(_AMENDED)
+
+
+def _source_of(path: Path) -> Path:
+    """Name the file with the columns that an amended table left as they were."""
+    return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
+
+
+def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
+    """Name the columns of an amended table that are in its own file, and give those with the same text in all rows."""
+    return shelf.columns(path), json.loads(shelf.notes(path)[_CONSTANTS])
+
+
+def _amended(path: Path) -> pl.LazyFrame:
+    """Put an amended table together, in row order: columns of its source beside changed ones, without dropped rows."""
+    source, changes = shelf.scan(_source_of(path)), shelf.scan(path)
+    names = source.collect_schema().names()
+    changed, constants = _changed(path)
+    kept = [name for name in names if name not in changed and name not in constants]
+    parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
+    frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0] if parts else source
+    if KEPT in changed:
+        frame = frame.filter(KEPT)
+    return frame.with_columns(pl.lit(text).alias(name) for name, text in constants.items()).select(names)
