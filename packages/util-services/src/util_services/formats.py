@@ -249,7 +249,7 @@ def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) 
         wanted = names if with_columns is None else with_columns
         left = n_rows
         for batch in file.batches(names):
-            frame = as_frame(batch).select(wanted)
+            frame = as_frame([batch], names).select(wanted)
             if left is not None:
                 frame = frame.head(left)
                 left -= frame.height
@@ -289,10 +289,10 @@ def batches_of(frame: pl.LazyFrame) -> CsvBatches | None:
     return CsvBatches(names, None if file.compression else file.path.stat().st_size, file.batches(names))
 
 
-def as_frame(batch: pa.RecordBatch) -> pl.DataFrame:
-    """Take a batch of rows over into Polars, without copying the texts."""
-    frame = pl.DataFrame(pa.Table.from_batches([batch]))
-    frame.columns = batch.schema.names  # Polars renames a column without a name
+def as_frame(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> pl.DataFrame:
+    """Take batches of text columns over into Polars, without copying the texts."""
+    frame = pl.DataFrame(pa.Table.from_batches(batches, pa.schema([(name, pa.large_string()) for name in names])))
+    frame.columns = list(names)  # Polars renames a column without a name
     return frame
 
 

@@ -20,6 +20,7 @@ from util_services.formats import as_frame, batches_of, write_batches, write_par
 STAGING_MEMORY = "STAGING_MEMORY_MB"
 _DEFAULT_MEGABYTES = 512
 _IN_MEMORY = 2  # times the size of its CSV file, or more
+_VIEW_BYTES = 8  # what Polars needs for a text more than Arrow, at most
 
 
 @dataclass(frozen=True)
@@ -37,22 +38,18 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
     if source is None:
         write_parquet(frame, private(path))
         return
-    room: float = _room()
+    room = _room()
     parsed: deque[pa.RecordBatch] = deque()
-    held: list[pl.DataFrame] = []
     fits = (source.size or 0) * _IN_MEMORY <= room
     for batch in source.batches if fits else ():
         parsed.append(batch)
-        held.append(as_frame(batch))
-        room -= held[-1].estimated_size()
+        room -= batch.nbytes + _VIEW_BYTES * batch.num_rows * batch.num_columns
         if room < 0:
             fits = False
             break
     if fits:
-        empty = pl.DataFrame(schema=dict.fromkeys(source.names, pl.String))
-        _HELD[path] = _Held(pl.concat([empty, *held], rechunk=False), {})
+        _HELD[path] = _Held(as_frame(parsed, source.names), {})
         return
-    held.clear()
     write_batches(_drained(parsed, source.batches), source.names, private(path))
 
 
