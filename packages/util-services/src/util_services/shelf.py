@@ -39,18 +39,19 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
         write_parquet(frame, private(path))
         return
     room = _room()
-    parsed: deque[pa.RecordBatch] = deque()
+    # Each batch is taken over at once, so that its memory serves the next one.
+    held = deque([as_frame([], source.names)])
     fits = (source.size or 0) * _IN_MEMORY <= room
     for batch in source.batches if fits else ():
-        parsed.append(batch)
+        held.append(as_frame([batch], source.names))
         room -= batch.nbytes + _VIEW_BYTES * batch.num_rows * batch.num_columns
         if room < 0:
             fits = False
             break
     if fits:
-        _HELD[path] = _Held(as_frame(parsed, source.names), {})
+        _HELD[path] = _Held(pl.concat(held, rechunk=False), {})
         return
-    write_batches(_drained(parsed, source.batches), source.names, private(path))
+    write_batches(_drained(held, source.batches), source.names, private(path))
 
 
 def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
@@ -149,9 +150,9 @@ def private(path: Path) -> Path:
     return path
 
 
-def _drained(parsed: deque[pa.RecordBatch], more: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    while parsed:
-        yield parsed.popleft()
+def _drained(held: deque[pl.DataFrame], more: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    while held:
+        yield from held.popleft().to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
     yield from more
 
 
