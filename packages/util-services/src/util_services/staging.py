@@ -33,6 +33,7 @@ from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.formats import write_parquet
 from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
+from util_services.texts import Text
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
@@ -42,6 +43,7 @@ _SLICE_ROWS = 262_144
 _FRAME = ".parquet"
 _LAZY = f".lazy{_FRAME}"
 _AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
+_TEXT = ".text"
 _OBJECT = ".pickle"
 
 
@@ -90,16 +92,20 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
 
 
 class StagingIOManager(IOManager):
-    """Passes frames as Parquet files and other values as pickles, both below the run's private folder.
+    """Passes frames as Parquet, texts as UTF-8 and other values as pickles, all below the run's private folder.
 
     An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
-    ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned.
+    ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned. A text
+    arrives as :class:`util_services.texts.Text` where the input is annotated so, else as ``str``.
     """
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
         with reported():
             place = _place(context)
+            if isinstance(obj, str | Text):
+                _stage_text(obj, place.with_name(place.name + _TEXT))
+                return
             native = nw.to_native(obj, pass_through=True)
             if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
                 with _private(place.with_name(place.name + _OBJECT)).open("wb") as file:
@@ -145,6 +151,8 @@ class StagingIOManager(IOManager):
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
+        if path.suffix == _TEXT:
+            return Text(path) if wanted is Text else Text(path).read()
         produced = {
             ".pandas": pd.DataFrame,
             ".eager": pl.DataFrame,
@@ -162,6 +170,14 @@ class StagingIOManager(IOManager):
         }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
+
+
+def _stage_text(text: str | Text, path: Path) -> None:
+    """Link a text that is in a file already, which an op that passes it on leaves as it is."""
+    if isinstance(text, str):
+        Text.write([text], path)
+    else:
+        _link(text.path, path)
 
 
 def _read(path: Path, reader: Callable[[Path], Any]) -> Any:
