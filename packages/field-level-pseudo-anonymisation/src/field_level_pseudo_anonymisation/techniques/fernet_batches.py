@@ -211,7 +211,8 @@ def _padding_of(characters: int) -> int | None:
 
 def _padding_in(texts: Texts, where: Integers, characters: int) -> Integers:
     ends = texts.starts[where] + characters
-    return (texts.data[ends - 1] == ord("=")).astype(np.int64) + (texts.data[ends - 2] == ord("="))
+    padding: Integers = np.add(texts.data[ends - 1] == ord("="), texts.data[ends - 2] == ord("="), dtype=np.int64)
+    return padding
 
 
 def _restored(tokens: Bytes, secrets: Sequence[_Secrets]) -> pl.Series:
