@@ -1,1 +1,13 @@
 """Techniques that make pseudonyms of values, one small definition each."""
+
+from field_level_pseudo_anonymisation.techniques.constants import Drop, Redact, Replace
+from field_level_pseudo_anonymisation.techniques.deterministic_encrypt import DeterministicEncrypt
+from field_level_pseudo_anonymisation.techniques.encrypt import Encrypt
+from field_level_pseudo_anonymisation.techniques.hash import Hash
+from field_level_pseudo_anonymisation.techniques.keyed_hash import KeyedHash
+from field_level_pseudo_anonymisation.techniques.technique import Technique
+
+TECHNIQUES: dict[str, type[Technique]] = {
+    each.name: each for each in (Hash, KeyedHash, Encrypt, DeterministicEncrypt, Redact, Replace, Drop)
+}
+"""Every technique by its name in run configurations."""
