@@ -1,0 +1,67 @@
+"""What a recogniser is: an expression that finds candidates, and evidence that tells which of them hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from field_level_pseudo_anonymisation.detection.spans import SCHEMA, occurrences
+
+Evidence = Callable[[pl.DataFrame], pl.DataFrame]
+"""Takes candidates as :func:`.spans.occurrences` gives them, and gives those that hold; may move ``end``, and may add
+a column ``score``."""
+
+
+@dataclass(frozen=True)
+class Recogniser:
+    """A definition of how one kind of personal data is found.
+
+    Attributes:
+        entity: Its kind.
+        value: Regular expression (Rust's syntax: no lookaround) of a candidate.
+        lead: Expression that must match right before.
+        hint: Cheaper expression; texts without a match are not searched further.
+        score: Confidence from 0 to 1 of what it finds.
+        evidence: Tells which candidates hold; default all.
+    """
+
+    entity: str
+    value: str
+    lead: str = ""
+    hint: str = ""
+    score: float = 0.9
+    evidence: Evidence | None = None
+
+    def find(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Find spans.
+
+        Args:
+            texts: Columns ``text`` (position) and ``content``.
+
+        Returns:
+            As in :data:`.spans.SCHEMA`.
+        """
+        searched = texts.filter(pl.col("content").str.contains(self.hint or f"(?:{self.lead})(?:{self.value})"))
+        if searched.is_empty():
+            return SCHEMA.to_frame()
+        found = occurrences(searched, self.lead, self.value)
+        if self.evidence is not None:
+            found = self.evidence(found)
+        if "score" not in found.columns:
+            found = found.with_columns(score=pl.lit(self.score))
+        return found.select("text", "start", "end", pl.lit(str(self.entity)).alias("entity"), "score")
+
+
+def only(check: Callable[[str], bool]) -> Evidence:
+    """Make evidence of a function of the value; each distinct value is checked once."""
+
+    def evidence(candidates: pl.DataFrame) -> pl.DataFrame:
+        return candidates.filter(passes(candidates["value"], check))
+
+    return evidence
+
+
+def passes(values: pl.Series, check: Callable[[str], bool]) -> pl.Series:
+    """Tell for each value whether it passes a check; each distinct one is checked once."""
+    distinct = values.unique()
+    return values.is_in(distinct.filter(pl.Series([check(value) for value in distinct], dtype=pl.Boolean)).implode())
