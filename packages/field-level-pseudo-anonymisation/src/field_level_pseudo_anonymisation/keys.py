@@ -72,15 +72,3 @@ class KeyStore(Protocol):
         Raises:
             DataServiceError: If the store cannot be reached, denies access, or has no such key.
         """
-
-
-class _NoKeys:
-    """A key store without keys."""
-
-    def key(self, name: str) -> Key:
-        """Refuse."""
-        raise DataServiceError(f"The key {name!r} cannot be fetched without a key store: give one as keys.")
-
-
-NO_KEYS: KeyStore = _NoKeys()
-"""For techniques that need no key."""
