@@ -10,7 +10,8 @@ import narwhals as nw
 import polars as pl
 
 from field_level_pseudo_anonymisation.distinct import DistinctValues
-from field_level_pseudo_anonymisation.keys import NO_KEYS, KeyStore
+from field_level_pseudo_anonymisation.keys import KeyStore
+from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import KEEP, Reversal, Step, check_steps
 from field_level_pseudo_anonymisation.tally import Tally
 from field_level_pseudo_anonymisation.techniques.constants import Drop

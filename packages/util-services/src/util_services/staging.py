@@ -45,6 +45,7 @@ _LAZY = f".lazy{_FRAME}"
 _AMENDED = f".amended{_FRAME}"  # what changed; the rest is in the file that it was made of
 _TEXT = ".text"
 _OBJECT = ".pickle"
+_CHECKPOINT = "checkpoint-"  # no op has such a name
 
 
 def staging_root() -> Path:
@@ -88,7 +89,13 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     native = nw.to_native(frame)
     if not isinstance(native, pl.LazyFrame):
         return frame
-    return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}")))
+    return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")))
+
+
+def discard_checkpoints(run_id: str) -> None:
+    """Remove the frames that :func:`checkpoint` stored for a run, for an op that fails; outputs of ops stay."""
+    for path in run_folder(run_id).glob(f"*{_CHECKPOINT}*"):
+        path.unlink(missing_ok=True)
 
 
 class StagingIOManager(IOManager):

@@ -5,9 +5,10 @@ from field_level_pseudo_anonymisation.techniques.deterministic_encrypt import De
 from field_level_pseudo_anonymisation.techniques.encrypt import Encrypt
 from field_level_pseudo_anonymisation.techniques.hash import Hash
 from field_level_pseudo_anonymisation.techniques.keyed_hash import KeyedHash
+from field_level_pseudo_anonymisation.techniques.retain import Retain
 from field_level_pseudo_anonymisation.techniques.technique import Technique
 
 TECHNIQUES: dict[str, type[Technique]] = {
-    each.name: each for each in (Hash, KeyedHash, Encrypt, DeterministicEncrypt, Redact, Replace, Drop)
+    each.name: each for each in (Hash, KeyedHash, Encrypt, DeterministicEncrypt, Redact, Replace, Drop, Retain)
 }
 """Every technique by its name in run configurations."""

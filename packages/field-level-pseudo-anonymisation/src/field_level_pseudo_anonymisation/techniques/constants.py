@@ -18,7 +18,7 @@ class Replace(Technique):
         new_value: The text.
 
     Examples:
-        >>> from field_level_pseudo_anonymisation.keys import NO_KEYS
+        >>> from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
         >>> Replace("n/a").transform(Scope("name", NO_KEYS))(pl.Series(["Ann", "Bo"])).to_list()
         ['n/a', 'n/a']
     """

@@ -232,9 +232,22 @@ def _restored(tokens: Bytes, secrets: Sequence[_Secrets]) -> pl.Series:
     padded = np.arange(width) >= width - padding
     authentic &= ((padding >= 1) & (padding <= _BLOCK))[:, 0] & ((plain == padding) | ~padded).all(axis=1)
     lengths = np.where(authentic, width - padding[:, 0], 0)
-    values = binaries(plain[np.arange(width) < lengths[:, None]], lengths)
-    texts = values.cast(pl.String, strict=False)
+    texts = _decoded(binaries(plain[np.arange(width) < lengths[:, None]], lengths))
     return texts.zip_with(pl.Series(authentic), pl.Series([None], dtype=pl.String))
+
+
+def _decoded(values: pl.Series) -> pl.Series:
+    try:
+        return values.cast(pl.String)
+    except pl.exceptions.ComputeError:  # some token is authentic, but of bytes that are no text
+        return pl.Series([_text_of(value) for value in values], dtype=pl.String)
+
+
+def _text_of(value: bytes) -> str | None:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _cbc_inverse(chained: Bytes, key: bytes) -> Bytes:
@@ -254,6 +267,6 @@ def _decrypted(token: str, fernets: Sequence[Fernet]) -> str | None:
     if not token.startswith(_BEGINNING):
         return None
     try:
-        return MultiFernet(fernets).decrypt(token).decode()
+        return MultiFernet(fernets).decrypt(token.encode()).decode()
     except (InvalidToken, UnicodeError):
         return None

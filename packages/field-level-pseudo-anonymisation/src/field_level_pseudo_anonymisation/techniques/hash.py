@@ -27,7 +27,7 @@ class Hash(InspectingTechnique):
         FIPS 180-4, Secure Hash Standard.
 
     Examples:
-        >>> from field_level_pseudo_anonymisation.keys import NO_KEYS
+        >>> from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
         >>> Hash().transform(Scope("name", NO_KEYS))(pl.Series(["abc"]))[0][:8]
         'ba7816bf'
     """
