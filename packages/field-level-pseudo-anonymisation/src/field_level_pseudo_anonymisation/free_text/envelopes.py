@@ -7,12 +7,11 @@ expressions over ASCII::
     entity    [A-Z][A-Z0-9_]{0,63}
     technique [a-z][a-z_]{0,31}
     payload   [A-Za-z0-9._~%@+=-]+    any other character is percent-encoded as in RFC 3986, in UTF-8
-    token     gAAAA[A-Za-z0-9_-]{93,}={0,2}
-              not right behind one of [A-Za-z0-9_-] nor right before one of [A-Za-z0-9_=-]
+    token     gAAAA[A-Za-z0-9_-]{93,}={0,2}    not right behind one of [A-Za-z0-9_-]
 
-Envelopes are found from left to right and never overlap. Where a text looked like one before anything was written into
-it, that passage is put into an envelope of the technique ``literal``, whose payload is the passage in URL-safe Base64
-without padding. ``docs/text.md`` specifies this for those who write a reader.
+Envelopes are found from left to right, each as long as can be, and never overlap. Where a text looked like one before
+anything was written into it, that passage is put into an envelope of the technique ``literal``, whose payload is the
+passage in URL-safe Base64 without padding. ``docs/text.md`` specifies this for those who write a reader.
 """
 
 import base64
@@ -34,7 +33,7 @@ _SAFE = "._~@+=-"  # besides letters and digits; % is what encodes the others
 _UNSAFE = r"[^A-Za-z0-9._~@+=-]"
 _SEALED = re.compile(
     r"\[\[(?P<entity>[A-Z][A-Z0-9_]{0,63}):(?P<technique>[a-z][a-z_]{0,31}):(?P<payload>[A-Za-z0-9._~%@+=-]+)\]\]"
-    r"|(?<![A-Za-z0-9_-])gAAAA[A-Za-z0-9_-]{93,}={0,2}(?![A-Za-z0-9_=-])"
+    r"|(?<![A-Za-z0-9_-])gAAAA[A-Za-z0-9_-]{93,}={0,2}"
 )
 _OF_TOKENS = re.compile(r"[A-Za-z0-9_=-]")
 
@@ -87,7 +86,7 @@ def enveloped(payloads: pl.Series, entity: str, technique: str) -> pl.Series:
 
 
 def stands_alone(before: str, after: str) -> bool:
-    """Tell whether a bare token between two characters (or none) is found as it is."""
+    """Tell whether a bare token between two characters (or none) is found as it is, however it ends."""
     return (not before or before == "=" or not _OF_TOKENS.match(before)) and not (after and _OF_TOKENS.match(after))
 
 
