@@ -1,4 +1,4 @@
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +82,7 @@ def test_steps_on_one_column_follow_each_other_and_other_columns_stay() -> None:
 
 
 def test_columns_that_are_no_text_become_text() -> None:
-    frame = pl.DataFrame({"n": [1, None], "d": [datetime.date(2026, 1, 2), None]})
+    frame = pl.DataFrame({"n": [1, None], "d": [dt.date(2026, 1, 2), None]})
     steps = [Step(DeterministicEncrypt("patients"), ["n", "d"])]
     there = pseudonymise(frame, steps, keys=KEYS).frame
     back = depseudonymise(there, [Reversal(DeterministicEncrypt("patients"), ["n", "d"])], keys=KEYS).frame
