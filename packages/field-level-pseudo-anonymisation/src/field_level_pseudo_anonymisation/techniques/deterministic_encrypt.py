@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -63,9 +63,10 @@ class DeterministicEncrypt(ReversibleTechnique):
             )
         cipher = self._cipher(scope.keys.key(self.key_name), scope, self.key_version)
         if self.policy is Policy.DETERMINISTIC:
-            return lambda texts: _sealed(texts, cipher, _PLAIN, [scope.field.encode()])
+            return lambda texts: sealed(map(str.encode, texts), cipher, _PLAIN, [scope.field.encode()])
         nonce = hmac.digest(scope.run_salt, f"{self.name}\0{scope.field}".encode(), "sha256")[:_NONCE_BYTES]
-        return lambda texts: _sealed(texts, cipher, _WITH_NONCE + nonce, [scope.field.encode(), nonce])
+        associated = [scope.field.encode(), nonce]
+        return lambda texts: sealed(map(str.encode, texts), cipher, _WITH_NONCE + nonce, associated)
 
     def restore(self, scope: Scope) -> Transform:
         """Fetch the key and give the function that decrypts tokens of any of its versions.
@@ -84,12 +85,20 @@ class DeterministicEncrypt(ReversibleTechnique):
         return AESSIV(key.subkey(self.name, scope.field, version=version, length=_KEY_BYTES))
 
 
-def _sealed(texts: pl.Series, cipher: AESSIV, prefix: bytes, associated: list[bytes]) -> pl.Series:
+def sealed(values: Iterable[bytes], cipher: AESSIV, prefix: bytes, associated: list[bytes]) -> pl.Series:
+    """Encrypt values and write them as texts.
+
+    Args:
+        values: What to encrypt.
+        cipher: AES-SIV under the sub-key.
+        prefix: What each token starts with.
+        associated: What is authenticated besides the value, a nonce last (RFC 5297, section 3).
+    """
     encrypt = cipher.encrypt
-    tokens = [prefix + encrypt(text.encode(), associated) for text in texts]
+    tokens = [prefix + encrypt(value, associated) for value in values]
     lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
     data = np.frombuffer(b"".join(tokens), np.uint8)
-    return base64_texts(Texts(data, np.cumsum(lengths) - lengths, lengths)).alias(texts.name)
+    return base64_texts(Texts(data, np.cumsum(lengths) - lengths, lengths))
 
 
 def _opened(token: str, ciphers: Sequence[AESSIV], field: bytes) -> str | None:
