@@ -1,19 +1,36 @@
 """Finds personal data in texts."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
+from itertools import chain
+from typing import Protocol
 
 import polars as pl
 
-from field_level_pseudo_anonymisation.detection import patterns as forms
-from field_level_pseudo_anonymisation.detection.entities import Entity
+from field_level_pseudo_anonymisation.detection import (
+    credentials,
+    dates,
+    internet,
+    national_ids,
+    payments,
+    phones,
+    social,
+)
+from field_level_pseudo_anonymisation.detection.entities import NAMES, Entity
 from field_level_pseudo_anonymisation.detection.languages import language as look_up
+from field_level_pseudo_anonymisation.detection.names import name_recogniser
 from field_level_pseudo_anonymisation.detection.own import Groups, own_patterns, own_words
-from field_level_pseudo_anonymisation.detection.recogniser import Recogniser
 from field_level_pseudo_anonymisation.detection.spans import SCHEMA, resolve
 from util_services.errors import DataServiceError, nearest
 
-_MODULES = (forms,)
+_MODULES = (internet, credentials, social, payments, phones, dates, national_ids)
 """Each gives with ``recognisers(language)`` those of its field."""
+
+
+class Finder(Protocol):
+    """What finds spans of one kind or several."""
+
+    def find(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Take columns ``text`` (position) and ``content``, give spans as in :data:`.spans.SCHEMA`."""
 
 
 class Detector:
@@ -52,15 +69,20 @@ class Detector:
         Raises:
             DataServiceError: If the language, an entity, the model, a pattern or a word is unknown or malformed.
         """
-        del names, model, high_recall  # names come next
         own = (*own_patterns(patterns), *own_words(words))
         known = {*map(str, Entity), *(recogniser.entity for recogniser in own)}
         self.entities = _wanted(entities, known)
         spoken = look_up(language)
-        ours = (recogniser for module in _MODULES for recogniser in module.recognisers(spoken))
-        self._recognisers: Sequence[Recogniser] = [
-            recogniser for recogniser in (*own, *ours) if recogniser.entity in self.entities
+        self._recognisers: list[Finder] = [
+            recogniser
+            for recogniser in chain(own, *(module.recognisers(spoken) for module in _MODULES))
+            if recogniser.entity in self.entities
         ]
+        wanted_names = NAMES & self.entities
+        if names and wanted_names:
+            self._recognisers.append(name_recogniser(spoken, wanted_names, model=model, high_recall=high_recall))
+        elif entities is not None:
+            _refuse_what_only_models_find(wanted_names - {recogniser.entity for recogniser in own})
 
     def detect(self, texts: pl.Series) -> pl.DataFrame:
         """Find personal data.
@@ -76,8 +98,16 @@ class Detector:
             [pl.int_range(len(texts), dtype=pl.UInt32, eager=True).alias("text"), texts.alias("content")]
         )
         frame = frame.filter(pl.col("content").is_not_null())
-        found: Iterable[pl.DataFrame] = (recogniser.find(frame) for recogniser in self._recognisers)
+        found = (recogniser.find(frame) for recogniser in self._recognisers)
         return resolve(pl.concat([SCHEMA.to_frame(), *found]))
+
+
+def _refuse_what_only_models_find(entities: Collection[str]) -> None:
+    if entities:
+        raise DataServiceError(
+            f"The entity {min(entities)!r} is found by a language model alone: leave out names: false, "
+            "or give words or patterns for it."
+        )
 
 
 def _wanted(entities: Collection[str] | None, known: Collection[str]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """What a recogniser is: an expression that finds candidates, and evidence that tells which of them hold."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -65,3 +66,35 @@ def passes(values: pl.Series, check: Callable[[str], bool]) -> pl.Series:
     """Tell for each value whether it passes a check; each distinct one is checked once."""
     distinct = values.unique()
     return values.is_in(distinct.filter(pl.Series([check(value) for value in distinct], dtype=pl.Boolean)).implode())
+
+
+def shortened(check: Callable[[str], bool]) -> Evidence:
+    """Make evidence of a check that a candidate may pass after losing what follows its last spaces or dashes.
+
+    An expression that allows for spaces runs on into the next word; the longest beginning that passes is kept.
+    """
+
+    def evidence(candidates: pl.DataFrame) -> pl.DataFrame:
+        distinct = candidates.select(pl.col("value").unique())
+        lengths = [_longest(value, check) for value in distinct["value"]]
+        known = distinct.with_columns(pl.Series("length", lengths, dtype=pl.UInt32)).drop_nulls()
+        held = candidates.join(known, on="value", maintain_order="left")
+        return held.with_columns(end=pl.col("start") + pl.col("length"))
+
+    return evidence
+
+
+_SEPARATORS = re.compile(r"[\s().–-]+[^\s().–-]*$")
+
+
+def _longest(value: str, check: Callable[[str], bool], attempts: int = 5) -> int | None:
+    """Give the length of the longest beginning that passes, or ``None``.
+
+    >>> _longest("12 34 ab", lambda value: value.replace(" ", "").isdigit())
+    5
+    """
+    for _ in range(attempts):
+        if check(value):
+            return len(value)
+        value = _SEPARATORS.sub("", value)
+    return None
