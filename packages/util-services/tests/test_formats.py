@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from util_services.csv_files import COMMA_SEPARATED, CsvDialect
 from util_services.errors import DataServiceError
 from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
+from util_services.texts import Text
 
 
 def round_trip(folder: Path, data: bytes, dialect: CsvDialect = COMMA_SEPARATED, name: str = "in.csv") -> bytes:
@@ -225,7 +226,7 @@ ODD = "\ufeffé\r\n\r\n\U0001d6fc\rno line end"
 def test_a_text_keeps_every_character_in_any_encoding(tmp_path: Path, name: str, encoding: str) -> None:
     long = ODD * 60_000  # characters and surrogate pairs across the borders of blocks
     write_text(long, tmp_path / name, name, encoding)
-    text = read_text(tmp_path / name, encoding, tmp_path / "decoded")
+    text = Text.write(read_text(tmp_path / name, encoding), tmp_path / "decoded")
     assert text.read() == long
     again = f"again-{name}"
     write_text(text, tmp_path / again, again, encoding)
@@ -247,7 +248,7 @@ def test_a_text_that_cannot_be_read_is_one_sentence_and_nothing_is_left(
 ) -> None:
     (tmp_path / name).write_bytes("né".encode("latin-1"))
     with pytest.raises(DataServiceError, match=sentence):
-        read_text(tmp_path / name, encoding, tmp_path / "decoded")
+        Text.write(read_text(tmp_path / name, encoding), tmp_path / "decoded")
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
@@ -255,4 +256,4 @@ def test_a_truncated_compressed_text_is_one_sentence(tmp_path: Path) -> None:
     write_text(str(list(range(9999))), tmp_path / "t.txt.gz", "t.txt.gz", "utf-8")
     (tmp_path / "t.txt.gz").write_bytes((tmp_path / "t.txt.gz").read_bytes()[:-100])
     with pytest.raises(DataServiceError, match="cannot be decompressed"):
-        read_text(tmp_path / "t.txt.gz", "utf-8", tmp_path / "decoded")
+        "".join(read_text(tmp_path / "t.txt.gz", "utf-8"))

@@ -1,13 +1,39 @@
-"""Jobs that pseudonymise tables and turn them back."""
+"""Jobs that pseudonymise tables and turn them back; those on free text are built in ``text_jobs``."""
 
 from typing import Any
 
 from dagster import graph
 
 from field_level_pseudo_anonymisation.ops import anonymise_pseudonymise_structured, depseudonymise_structured
+from field_level_pseudo_anonymisation.text_jobs import (
+    anonymise_pseudonymise_text_columns_job,
+    anonymise_pseudonymise_text_columns_job_s3,
+    anonymise_pseudonymise_unstructured_job,
+    anonymise_pseudonymise_unstructured_job_s3,
+    depseudonymise_text_columns_job,
+    depseudonymise_text_columns_job_s3,
+    depseudonymise_unstructured_job,
+    depseudonymise_unstructured_job_s3,
+)
 from util_services.jobs import BUSINESS_OPERATION, service_job, table_jobs
 from util_services.ops import preview_dataframe, read_csv_to_df, write_df_to_csv
 from util_services.sample_keys import SAMPLE_KEY_NAME
+
+__all__ = [
+    "anonymise_pseudonymise_depseudonymise_structured_job",
+    "anonymise_pseudonymise_structured_job",
+    "anonymise_pseudonymise_structured_job_s3",
+    "anonymise_pseudonymise_text_columns_job",
+    "anonymise_pseudonymise_text_columns_job_s3",
+    "anonymise_pseudonymise_unstructured_job",
+    "anonymise_pseudonymise_unstructured_job_s3",
+    "depseudonymise_structured_job",
+    "depseudonymise_structured_job_s3",
+    "depseudonymise_text_columns_job",
+    "depseudonymise_text_columns_job_s3",
+    "depseudonymise_unstructured_job",
+    "depseudonymise_unstructured_job_s3",
+]
 
 _SAMPLE = "examples/patients.csv"
 _SAMPLE_PSEUDONYMISED = "examples/patients_pseudonymised.csv"

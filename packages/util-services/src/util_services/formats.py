@@ -303,13 +303,15 @@ def _shrinks(cells: pa.Array) -> bool:
     return text is not None and len(pa.compress(text, "lz4", asbytes=True)) * _SHRINKS <= text.size
 
 
-def read_text(path: Path, encoding: str, target: Path) -> Text:
-    """Decode a text file (also .gz and .zst) into a private file, in bounded memory; line ends stay as they are.
+def read_text(path: Path, encoding: str) -> Iterator[str]:
+    """Decode a text file (also .gz and .zst) a block at a time; line ends stay as they are.
 
     Args:
         path: The file.
         encoding: Any Python text codec.
-        target: Where to keep the decoded text.
+
+    Returns:
+        The text, cut anywhere.
 
     Raises:
         DataServiceError: If the bytes are not valid in the encoding, or not compressed as the ending says.
@@ -318,22 +320,15 @@ def read_text(path: Path, encoding: str, target: Path) -> Text:
     compression = _COMPRESSIONS.get(path.suffix.lower())
     try:
         with pa.input_stream(path, compression=compression) as stream:
-            blocks = iter(lambda: cast("bytes", stream.read(_TEXT_BLOCK_BYTES)), b"")
-            return Text.write(decoded(blocks, encoding), target)
+            yield from decoded(iter(lambda: cast("bytes", stream.read(_TEXT_BLOCK_BYTES)), b""), encoding)
     except UnicodeError:
         raise DataServiceError(
             f"The input file is not valid {encoding}: give its true encoding, such as cp1252."
         ) from None
-    except pa.ArrowException:
-        raise _cannot_be_decompressed() from None
-    except OSError as error:
-        if error.errno is not None or compression is None:  # the disk is full, say
+    except (pa.ArrowException, OSError):
+        if compression is None:
             raise
-        raise _cannot_be_decompressed() from None
-
-
-def _cannot_be_decompressed() -> DataServiceError:
-    return DataServiceError("The input file cannot be decompressed: check that its ending is right.")
+        raise DataServiceError("The input file cannot be decompressed: check that its ending is right.") from None
 
 
 def write_text(text: Text | str, path: Path, name: str, encoding: str) -> None:

@@ -20,7 +20,7 @@ from util_services.formats import format_of, read_inferred, read_text, scan, sin
 from util_services.frames import summarise
 from util_services.objects import Transferred, download, upload
 from util_services.preview import preview_markdown
-from util_services.staging import run_folder
+from util_services.staging import checkpoint_text, run_folder
 from util_services.texts import Text
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_txt_to_string(context: OpExecutionContext, config: configs.ReadTxt) -> 
     with reported():
         path = input_file(config.input_path)
         context.add_output_metadata({"path": config.input_path, "bytes": path.stat().st_size})
-        return read_text(path, config.encoding, scratch(context, ".text"))
+        return checkpoint_text(read_text(path, config.encoding), context.run_id)
 
 
 @op(description="Reads a text from S3 (also .gz and .zst).", required_resource_keys={"s3"})
@@ -89,7 +89,7 @@ def read_txt_from_s3(context: OpExecutionContext, config: configs.ReadTxtFromS3)
     """Read a text from S3."""
     with reported(), _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
         context.add_output_metadata(_metadata(transferred))
-        return read_text(path, config.encoding, scratch(context, ".text"))
+        return checkpoint_text(read_text(path, config.encoding), context.run_id)
 
 
 @op(description="Writes a text to a local file, whole or not at all (also .gz and .zst).")

@@ -8,7 +8,7 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -92,8 +92,18 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     return nw.from_native(_scan(_stage_lazy(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")))
 
 
+def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
+    """Store a text in the run's folder; as an op's output it costs a link.
+
+    Args:
+        blocks: The text, cut anywhere; if reading it fails, nothing is stored.
+        run_id: The run whose private folder holds it.
+    """
+    return Text.write(blocks, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}{_TEXT}")
+
+
 def discard_checkpoints(run_id: str) -> None:
-    """Remove the frames that :func:`checkpoint` stored for a run, for an op that fails; outputs of ops stay."""
+    """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
     for path in run_folder(run_id).glob(f"*{_CHECKPOINT}*"):
         path.unlink(missing_ok=True)
 

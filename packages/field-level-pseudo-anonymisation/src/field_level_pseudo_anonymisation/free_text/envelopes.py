@@ -33,7 +33,7 @@ _SAFE = "._~@+=-"  # besides letters and digits; % is what encodes the others
 _UNSAFE = r"[^A-Za-z0-9._~@+=-]"
 _SEALED = re.compile(
     r"\[\[(?P<entity>[A-Z][A-Z0-9_]{0,63}):(?P<technique>[a-z][a-z_]{0,31}):(?P<payload>[A-Za-z0-9._~%@+=-]+)\]\]"
-    r"|(?<![A-Za-z0-9_-])gAAAA[A-Za-z0-9_-]{93,}={0,2}"
+    r"|gAAAA(?<![A-Za-z0-9_-]gAAAA)[A-Za-z0-9_-]{93,}={0,2}"  # begins with a letter, to be searched for fast
 )
 _OF_TOKENS = re.compile(r"[A-Za-z0-9_=-]")
 
