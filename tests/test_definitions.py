@@ -34,6 +34,8 @@ def jobs() -> list[JobDefinition]:
 def test_every_job_of_the_packages_is_registered() -> None:
     services = ("k_anonymity_job", "l_diversity_job", "t_closeness_job", "anonymise_job", "risk_report_job")
     services += ("anonymise_pseudonymise_structured_job", "depseudonymise_structured_job")
+    services += ("anonymise_pseudonymise_unstructured_job", "depseudonymise_unstructured_job")
+    services += ("anonymise_pseudonymise_text_columns_job", "depseudonymise_text_columns_job")
     assert {job.name for job in jobs()} == {
         "data_processing_job",
         "anonymise_pseudonymise_depseudonymise_structured_job",

@@ -18,8 +18,16 @@ from field_level_pseudo_anonymisation.jobs import (
     anonymise_pseudonymise_depseudonymise_structured_job,
     anonymise_pseudonymise_structured_job,
     anonymise_pseudonymise_structured_job_s3,
+    anonymise_pseudonymise_text_columns_job,
+    anonymise_pseudonymise_text_columns_job_s3,
+    anonymise_pseudonymise_unstructured_job,
+    anonymise_pseudonymise_unstructured_job_s3,
     depseudonymise_structured_job,
     depseudonymise_structured_job_s3,
+    depseudonymise_text_columns_job,
+    depseudonymise_text_columns_job_s3,
+    depseudonymise_unstructured_job,
+    depseudonymise_unstructured_job_s3,
 )
 from template_code_location.jobs.jobs import data_processing_job
 from util_services.custom_json_logger import simpl_json_logger
@@ -45,6 +53,14 @@ defs = Definitions(
         depseudonymise_structured_job,
         depseudonymise_structured_job_s3,
         anonymise_pseudonymise_depseudonymise_structured_job,
+        anonymise_pseudonymise_unstructured_job,
+        anonymise_pseudonymise_unstructured_job_s3,
+        depseudonymise_unstructured_job,
+        depseudonymise_unstructured_job_s3,
+        anonymise_pseudonymise_text_columns_job,
+        anonymise_pseudonymise_text_columns_job_s3,
+        depseudonymise_text_columns_job,
+        depseudonymise_text_columns_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={
