@@ -1,1 +1,14 @@
 """Techniques that make pseudonyms of values, one small definition each."""
+
+from field_level_pseudo_anonymisation.techniques.format_preserving import FormatPreserving
+from field_level_pseudo_anonymisation.techniques.mask import Mask
+from field_level_pseudo_anonymisation.techniques.round_number import RoundNumber
+from field_level_pseudo_anonymisation.techniques.shift_date import ShiftDate
+from field_level_pseudo_anonymisation.techniques.surrogate import Surrogate
+from field_level_pseudo_anonymisation.techniques.technique import Technique
+from field_level_pseudo_anonymisation.techniques.tokenise import Tokenise
+
+TECHNIQUES: dict[str, type[Technique]] = {
+    each.name: each for each in (FormatPreserving, Mask, RoundNumber, ShiftDate, Surrogate, Tokenise)
+}
+"""Every technique by its name in run configurations."""
