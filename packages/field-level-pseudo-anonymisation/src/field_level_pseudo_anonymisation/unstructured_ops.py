@@ -8,7 +8,9 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 from field_level_pseudo_anonymisation import text as texts
 from field_level_pseudo_anonymisation import text_report
 from field_level_pseudo_anonymisation import unstructured_config as configs
+from field_level_pseudo_anonymisation.object_storage import AnyStorage
 from field_level_pseudo_anonymisation.run_keys import RunKeys
+from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.failures import reported
 from util_services.staging import checkpoint, checkpoint_text, discard_checkpoints
 from util_services.texts import Text
@@ -31,7 +33,12 @@ def anonymise_pseudonymise_unstructured(
     with reported():
         keys = RunKeys()
         result = texts.pseudonymise_text(
-            text, config.steps(), language=config.language, keys=keys, **config.detection()
+            text,
+            config.steps(),
+            language=config.language,
+            keys=keys,
+            session=Session(AnyStorage()),
+            **config.detection(),
         )
         return _outputs(context, _PSEUDONYMISED, result, keys)
 
@@ -48,7 +55,12 @@ def depseudonymise_unstructured(
     with reported():
         keys = RunKeys()
         result = texts.depseudonymise_text(
-            text, config.steps(), language=config.language, keys=keys, on_error=config.on_error
+            text,
+            config.steps(),
+            language=config.language,
+            keys=keys,
+            on_error=config.on_error,
+            session=Session(AnyStorage()),
         )
         return _outputs(context, _RESTORED, result, keys)
 
@@ -70,6 +82,7 @@ def anonymise_pseudonymise_text_columns(
             config.steps(),
             language=config.language,
             keys=keys,
+            session=Session(AnyStorage()),
             **config.detection(),
         )
         return _outputs(context, _PSEUDONYMISED, result, keys)
@@ -93,6 +106,7 @@ def depseudonymise_text_columns(
             language=config.language,
             keys=keys,
             on_error=config.on_error,
+            session=Session(AnyStorage()),
         )
         return _outputs(context, _RESTORED, result, keys)
 
