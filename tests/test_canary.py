@@ -37,7 +37,13 @@ BROKEN = {
 
 
 def run(
-    job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, op: str = "apply_k_anonymity", **changed: Any
+    job: str,
+    read: dict[str, Any],
+    write: dict[str, Any],
+    tmp_path: Path,
+    op: str = "apply_k_anonymity",
+    more_ops: dict[str, Any] | None = None,
+    **changed: Any,
 ) -> tuple[bool, str]:
     """Run a job with every log switched on; tells success and gives all that was said or left behind."""
     home = tmp_path / "home"
@@ -59,6 +65,7 @@ def run(
             reader: {"config": read},
             **({writer: {"config": write}} if write else {}),
             op: {"config": changed if op != "apply_k_anonymity" else service | changed},
+            **(more_ops or {}),
         },
         "loggers": {name: {"config": {"log_level": "DEBUG"}} for name in ("simpl", "console")},
     }

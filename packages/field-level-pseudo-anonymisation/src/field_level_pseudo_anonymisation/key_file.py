@@ -1,6 +1,5 @@
 """A local file of keys, for development: it protects keys no better than its file mode does."""
 
-import fcntl
 import json
 import os
 import stat
@@ -8,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import yaml
 from cryptography.fernet import Fernet
 
 from field_level_pseudo_anonymisation.keys import Key, check_name
+from field_level_pseudo_anonymisation.private_files import folder_locked, write_private
 from util_services.errors import DataServiceError, nearest
 
 Versions = Mapping[int, str]
@@ -158,32 +157,13 @@ class KeyFile:
     def _changing(self) -> Iterator[dict[str, Versions]]:
         """Give the keys to change and store them when the block ends well; one process at a time."""
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder = os.open(self._path.parent, os.O_RDONLY)
+            with folder_locked(self._path):
+                keys = self._read() if self._path.exists() else {}
+                yield keys
+                content = {name: dict(versions) for name, versions in keys.items()}
+                write_private(self._path, self._dump(content).encode())
         except OSError as error:
             raise self._unwritable(error) from None
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            keys = self._read() if self._path.exists() else {}
-            yield keys
-            self._write(self._dump({name: dict(versions) for name, versions in keys.items()}))
-        except OSError as error:
-            raise self._unwritable(error) from None
-        finally:
-            os.close(folder)
-
-    def _write(self, text: str) -> None:
-        partial = self._path.with_name(f".{self._path.name}.{uuid4().hex}.partial")
-        try:
-            with os.fdopen(
-                os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8"
-            ) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())  # a lost key loses data
-            partial.replace(self._path)
-        finally:
-            partial.unlink(missing_ok=True)
 
     def _unwritable(self, error: OSError) -> DataServiceError:
         return DataServiceError(

@@ -2,26 +2,43 @@
 
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a technique has stored.
+
+    Attributes:
+        content: All of it.
+        version: Differs whenever the content does.
+    """
+
+    content: bytes = field(repr=False)
+    version: str
 
 
 class Storage(Protocol):
     """Where a technique keeps a file of its own. A location is a local path or ``s3://bucket/key``."""
 
-    def read(self, location: str) -> bytes | None:
+    def read(self, location: str) -> Stored | None:
         """Give what is stored, ``None`` if nothing is.
 
         Raises:
             DataServiceError: If the location is malformed, forbidden or cannot be reached.
         """
 
-    def write(self, location: str, content: bytes, *, instead_of: bytes | None) -> None:
+    def write(self, location: str, content: bytes, *, replacing: str | None) -> str:
         """Store the content, whole or not at all.
 
         Args:
             location: Where to.
             content: All of it.
-            instead_of: What :meth:`read` gave before.
+            replacing: The version that :meth:`read` gave before, ``None`` if nothing was stored.
+
+        Returns:
+            The new version.
 
         Raises:
             DataServiceError: As :meth:`read`, or if something else is stored there by now.
