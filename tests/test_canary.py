@@ -37,7 +37,13 @@ BROKEN = {
 
 
 def run(
-    job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, op: str = "apply_k_anonymity", **changed: Any
+    job: str,
+    read: dict[str, Any],
+    write: dict[str, Any],
+    tmp_path: Path,
+    op: str = "apply_k_anonymity",
+    more_ops: dict[str, Any] | None = None,
+    **changed: Any,
 ) -> tuple[bool, str]:
     """Run a job on a table; as :func:`execute`."""
     reader, writer = (
@@ -55,6 +61,7 @@ def run(
         reader: {"config": read},
         **({writer: {"config": write}} if write else {}),
         op: {"config": changed if op != "apply_k_anonymity" else service | changed},
+        **(more_ops or {}),
     }
     return execute(job, ops, tmp_path)
 

@@ -21,13 +21,15 @@ FORWARD, BACK = "anonymise_pseudonymise_structured", "depseudonymise_structured"
 ROUND_TRIP = "anonymise_pseudonymise_depseudonymise_structured_job"
 PSEUDONYMS = [
     {"encrypt": {"columns": ["Name"], "key_name": "jobs"}},
-    {"deterministic_encrypt": {"columns": ["id"], "key_name": "jobs"}},
+    {"deterministic_encrypt": {"columns": ["disease"], "key_name": "jobs"}},
     {"deterministic_encrypt": {"columns": ["age"], "key_name": "jobs", "policy": "document_randomised"}},
     {"encrypt": {"columns": ["gender"], "key_name": "jobs", "policy": "document_randomised"}},
+    {"format_preserving": {"columns": ["id"], "key_name": "jobs", "alphabet": "letters_and_digits"}},
 ]
 UNDO = [
+    {"type": "format_preserving_decrypt", "columns": ["id"], "key_name": "jobs", "alphabet": "letters_and_digits"},
     {"type": "decrypt", "columns": ["Name", "gender"], "key_name": "jobs"},
-    {"type": "deterministic_decrypt", "columns": ["id", "age"], "key_name": "jobs"},
+    {"type": "deterministic_decrypt", "columns": ["disease", "age"], "key_name": "jobs"},
 ]
 
 
@@ -83,35 +85,41 @@ def test_techniques_without_key_need_no_key_store_and_leave_other_columns_as_the
         {"redact": {"columns": ["Name"]}},
         {"replace": {"columns": ["gender"], "new_value": "*"}},
         {"drop": {"columns": ["age"]}},
+        {"mask": {"columns": ["disease"], "keep_first": 1}},
     ]
     result = run_locally(FORWARD, PATIENTS, tmp_path / "out.csv", techniques)
     assert result.success
-    rows, before = (list(csv.DictReader(path.open())) for path in (tmp_path / "out.csv", PATIENTS))
-    assert [row["disease"] for row in rows] == [row["disease"] for row in before]
+    rows = list(csv.DictReader((tmp_path / "out.csv").open()))
+    assert [row["disease"] for row in rows][:2] == ["F**", "C***"]
     assert {row["Name"] for row in rows} == {"[REDACTED]"}
     assert list(rows[0]) == ["id", "Name", "gender", "disease"]
     metrics = result.output_for_node(FORWARD, "metrics")
     assert metrics["rows_processed"] == 12
-    assert metrics["columns_transformed"] == ["id", "Name", "gender", "age"]
-    assert metrics["techniques_applied"] == ["hash", "redact", "replace", "drop"]
+    assert metrics["columns_transformed"] == ["id", "Name", "gender", "age", "disease"]
+    assert metrics["techniques_applied"] == ["hash", "redact", "replace", "drop", "mask"]
     assert metrics["execution_time_seconds"] >= 0
     assert "| 1 | hash | id | yes | no | |" in report(result, FORWARD)
     assert "**Warning:** The hash of 'id' can be undone by trying every value" in report(result, FORWARD)
 
 
 def test_every_reversible_technique_round_trips_locally(key: str, tmp_path: Path) -> None:
-    assert run_locally(FORWARD, PATIENTS, tmp_path / "there.csv", PSEUDONYMS).success
-    assert "Albert" not in (tmp_path / "there.csv").read_text()
-    result = run_locally(BACK, tmp_path / "there.csv", tmp_path / "back.csv", UNDO)
+    tokens = {"columns": ["Name"], "key_name": "jobs", "mapping_table": str(tmp_path / "tokens")}
+    forward = [{"tokenise": tokens}, *PSEUDONYMS]  # a token is encrypted in turn
+    assert run_locally(FORWARD, PATIENTS, tmp_path / "there.csv", forward).success
+    assert "Albert" not in (tmp_path / "there.csv").read_text() + (tmp_path / "tokens").read_bytes().decode("latin-1")
+    back = [*UNDO, {"type": "detokenise", **tokens}]
+    result = run_locally(BACK, tmp_path / "there.csv", tmp_path / "back.csv", back)
     assert result.success
     assert (tmp_path / "back.csv").read_bytes() == PATIENTS.read_bytes()
-    assert "| 1 | undo encrypt | Name, gender | values restored | reversed | |" in report(result, BACK)
+    assert "| 2 | undo encrypt | Name, gender | values restored | reversed | |" in report(result, BACK)
 
 
 def test_every_reversible_technique_round_trips_on_s3(key: str, bucket: str, s3: "S3Client") -> None:
     s3.upload_file(str(PATIENTS), bucket, "in.csv")
-    assert run_on_s3(FORWARD, bucket, ("in.csv", "there.csv"), PSEUDONYMS).success
-    assert run_on_s3(BACK, bucket, ("there.csv", "back.csv"), UNDO).success
+    tokens = {"columns": ["Name"], "key_name": "jobs", "mapping_table": f"s3://{bucket}/tokens"}
+    assert run_on_s3(FORWARD, bucket, ("in.csv", "there.csv"), [{"tokenise": tokens}, *PSEUDONYMS]).success
+    assert b"Albert" not in s3.get_object(Bucket=bucket, Key="there.csv")["Body"].read()
+    assert run_on_s3(BACK, bucket, ("there.csv", "back.csv"), [*UNDO, {"type": "detokenise", **tokens}]).success
     assert s3.get_object(Bucket=bucket, Key="back.csv")["Body"].read() == PATIENTS.read_bytes()
 
 
@@ -216,6 +224,33 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (FORWARD, {"encrypt": {"columns": ["id"], "key_name": "no-such"}}, "The key 'no-such' does not exist"),
     (FORWARD, {"encrypt": {"columns": ["id"], "key_name": "../x"}}, "The key name '../x' is malformed"),
+    (
+        FORWARD,
+        {"surrogate": {"columns": ["Name"], "key_name": "jobs", "kind": "nam"}},
+        "The kind 'nam' of surrogate is unknown: did you mean 'name'?",
+    ),
+    (FORWARD, {"mask": {"columns": ["id"], "preset": "mail"}}, "The preset 'mail' of mask is unknown: did you mean 'e"),
+    (FORWARD, {"round_number": {"columns": ["age"], "step": -1.0}}, "The step -1.0 of round_number is not a number"),
+    (
+        FORWARD,
+        {"round_number": {"columns": ["Name"], "step": 10}},
+        "At least ",
+    ),
+    (
+        FORWARD,
+        {"shift_date": {"columns": ["Name"], "key_name": "jobs", "max_days": 9, "owner": "agee"}},
+        "The column 'agee' in step 1 (shift_date) does not exist: did you mean 'age'?",
+    ),
+    (
+        FORWARD,
+        {"tokenise": {"columns": ["Name"], "key_name": "jobs", "mapping_table": str(PATIENTS)}},
+        f"The mapping_table {str(PATIENTS)!r} is the input of this run: choose another file.",
+    ),
+    (
+        BACK,
+        {"type": "detokenise", "columns": ["id"], "key_name": "jobs"},
+        "The mapping_table of tokenise is empty: give a path or s3://bucket/key.",
+    ),
     (BACK, {"type": "decrypted", "columns": ["id"], "key_name": "jobs"}, "The type 'decrypted' is unknown: did you"),
     (
         BACK,

@@ -10,17 +10,37 @@ from dagster import Config
 from pydantic import Field
 
 from field_level_pseudo_anonymisation.steps import FAIL, Reversal, Step
-from field_level_pseudo_anonymisation.techniques.constants import Drop, Redact, Replace
-from field_level_pseudo_anonymisation.techniques.deterministic_encrypt import DeterministicEncrypt
-from field_level_pseudo_anonymisation.techniques.encrypt import Encrypt
-from field_level_pseudo_anonymisation.techniques.hash import Hash
-from field_level_pseudo_anonymisation.techniques.keyed_hash import KeyedHash
+from field_level_pseudo_anonymisation.techniques import (
+    DeterministicEncrypt,
+    Drop,
+    Encrypt,
+    FormatPreserving,
+    Hash,
+    KeyedHash,
+    Mask,
+    Redact,
+    Replace,
+    RoundNumber,
+    ShiftDate,
+    Surrogate,
+    Tokenise,
+)
 from field_level_pseudo_anonymisation.techniques.policy import Policy
 from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Technique
 from util_services.errors import DataServiceError, nearest
 
 _KEY_NAME = "Name of the key in the key store; never the key itself."
 _KEY_VERSION = "Version of the key, to stay linkable with data from before a rotation; default the newest."
+_ALPHABET = (
+    "Characters that are encrypted: digits, lower_case, upper_case, letters, letters_and_digits, "
+    "or 2 to 256 characters."
+)
+_KEEP_OTHER = "Leave other characters in place, such as - and spaces; otherwise a value that has any is refused."
+_MAPPING_TABLE = "Where the encrypted table of tokens is: a path or s3://bucket/key; made at first use."
+_POLICY = (
+    "deterministic: equal values get equal results wherever the key is used; document_randomised: within one run only; "
+    "randomised: never."
+)
 _POLICY_LINKABLE = (
     "deterministic: equal values get equal pseudonyms wherever the key is used; "
     "document_randomised: within one run only."
@@ -103,6 +123,47 @@ class DeterministicEncryptParameters(Config):
         return DeterministicEncrypt(self.key_name, policy_of(self.policy), self.key_version)
 
 
+class FormatPreservingParameters(Config):
+    """Parameters of format_preserving."""
+
+    key_name: str = Field(description=_KEY_NAME)
+    alphabet: str = Field(default="digits", description=_ALPHABET)
+    keep_other: bool = Field(default=False, description=_KEEP_OTHER)
+    key_version: int | None = Field(default=None, description=_KEY_VERSION)
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        return FormatPreserving(self.key_name, self.alphabet, self.keep_other, self.key_version)
+
+
+class TokeniseParameters(Config):
+    """Parameters of tokenise."""
+
+    key_name: str = Field(description=_KEY_NAME)
+    mapping_table: str = Field(description=_MAPPING_TABLE)
+    policy: str = Field(default="deterministic", description=_POLICY)
+    bits: int = Field(default=128, description="Random bits of a token, a multiple of 8 from 96 to 512.")
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        return Tokenise(self.key_name, self.mapping_table, policy_of(self.policy), self.bits)
+
+
+class MaskParameters(Config):
+    """Parameters of mask."""
+
+    keep_first: int = Field(default=0, description="Characters that stay at the start.")
+    keep_last: int = Field(default=0, description="Characters that stay at the end.")
+    character: str = Field(default="*", description="What covers the others.")
+    preset: str | None = Field(
+        default=None, description="email or card, in place of keep_first and keep_last; default none."
+    )
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        return Mask(self.keep_first, self.keep_last, self.character, self.preset)
+
+
 class RedactParameters(Config):
     """Parameters of redact: none."""
 
@@ -129,6 +190,56 @@ class DropParameters(Config):
         return Drop()
 
 
+class SurrogateParameters(Config):
+    """Parameters of surrogate."""
+
+    key_name: str = Field(description=_KEY_NAME)
+    kind: str = Field(
+        description="What is made up: name, first_name, last_name, email, user_name, phone_number, address, "
+        "street_address, postcode, city, country, company, job, iban, url or date.",
+    )
+    locale: str = Field(default="en_US", description="Language and country, such as de_DE.")
+    policy: str = Field(default="deterministic", description=_POLICY)
+    key_version: int | None = Field(default=None, description=_KEY_VERSION)
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        return Surrogate(self.key_name, self.kind, self.locale, policy_of(self.policy), self.key_version)
+
+
+class ShiftDateParameters(Config):
+    """Parameters of shift_date."""
+
+    key_name: str = Field(description=_KEY_NAME)
+    max_days: int = Field(description="Largest shift in days, 1 to 36,525.")
+    owner: str | None = Field(
+        default=None,
+        description="Column that tells whose date it is, so that all dates of a person move alike; as it is at this "
+        "step.",
+    )
+    formats: list[str] = Field(
+        default=[], description="How dates are written, such as %d.%m.%Y; default ISO 8601, with or without a time."
+    )
+    policy: str = Field(default="deterministic", description=_POLICY)
+    key_version: int | None = Field(default=None, description=_KEY_VERSION)
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        formats = tuple(self.formats)
+        return ShiftDate(self.key_name, self.max_days, self.owner, formats, policy_of(self.policy), self.key_version)
+
+
+class RoundNumberParameters(Config):
+    """Parameters of round_number."""
+
+    step: float = Field(description="Values become multiples of it, such as 10 or 0.5; greater than 0.")
+    decimal_mark: str = Field(default=".", description=". or , in values and results alike.")
+
+    def built(self) -> Technique:
+        """Give the technique."""
+        return RoundNumber(self.step, self.decimal_mark)
+
+
 class _Columns(Config):
     columns: list[str] = Field(description="Columns that the technique is used on.")
 
@@ -144,43 +255,79 @@ class _Fields(_Columns):
 class HashColumns(HashParameters, _Columns):
     """SHA-2 hexadecimal digits; whoever guesses a value can check it."""
 
-    kind: Literal["hash"] = "hash"
+    name: Literal["hash"] = "hash"
 
 
 class KeyedHashColumns(KeyedHashParameters, _Fields):
     """HMAC-SHA-256 hexadecimal digits; only the holder of the key can check a guess."""
 
-    kind: Literal["keyed_hash"] = "keyed_hash"
+    name: Literal["keyed_hash"] = "keyed_hash"
 
 
 class EncryptColumns(EncryptParameters, _Fields):
     """Fernet tokens; the holder of the key can turn them back."""
 
-    kind: Literal["encrypt"] = "encrypt"
+    name: Literal["encrypt"] = "encrypt"
 
 
 class DeterministicEncryptColumns(DeterministicEncryptParameters, _Fields):
     """AES-SIV; equal values get equal texts, and the holder of the key can turn them back."""
 
-    kind: Literal["deterministic_encrypt"] = "deterministic_encrypt"
+    name: Literal["deterministic_encrypt"] = "deterministic_encrypt"
+
+
+class FormatPreservingColumns(FormatPreservingParameters, _Fields):
+    """FF1; digits become as many digits, and the holder of the key can turn them back."""
+
+    name: Literal["format_preserving"] = "format_preserving"
+
+
+class TokeniseColumns(TokeniseParameters, _Fields):
+    """Random tokens; the holder of the key and the mapping table can turn them back."""
+
+    name: Literal["tokenise"] = "tokenise"
+
+
+class MaskColumns(MaskParameters, _Columns):
+    """Characters are covered, but for the first and last few."""
+
+    name: Literal["mask"] = "mask"
 
 
 class RedactColumns(RedactParameters, _Columns):
     """[REDACTED] in place of every value."""
 
-    kind: Literal["redact"] = "redact"
+    name: Literal["redact"] = "redact"
 
 
 class ReplaceColumns(ReplaceParameters, _Columns):
     """One text in place of every value."""
 
-    kind: Literal["replace"] = "replace"
+    name: Literal["replace"] = "replace"
 
 
 class DropColumns(DropParameters, _Columns):
     """The column is left out."""
 
-    kind: Literal["drop"] = "drop"
+    name: Literal["drop"] = "drop"
+
+
+class SurrogateColumns(SurrogateParameters, _Fields):
+    """A made-up name, address or the like."""
+
+    name: Literal["surrogate"] = "surrogate"
+
+
+class ShiftDateColumns(ShiftDateParameters, _Fields):
+    """Dates move by some days, those of one person alike."""
+
+    name: Literal["shift_date"] = "shift_date"
+
+
+class RoundNumberColumns(RoundNumberParameters, _Columns):
+    """Numbers become multiples of a step."""
+
+    name: Literal["round_number"] = "round_number"
 
 
 class StructuredStep(Config):
@@ -191,10 +338,16 @@ class StructuredStep(Config):
         | KeyedHashColumns
         | EncryptColumns
         | DeterministicEncryptColumns
+        | FormatPreservingColumns
+        | TokeniseColumns
+        | MaskColumns
         | RedactColumns
         | ReplaceColumns
         | DropColumns
-    ) = Field(discriminator="kind", description="A technique by its name, with its columns and parameters.")
+        | SurrogateColumns
+        | ShiftDateColumns
+        | RoundNumberColumns
+    ) = Field(discriminator="name", description="A technique by its name, with its columns and parameters.")
 
     def step(self) -> Step:
         """Give the step.
@@ -224,7 +377,10 @@ class StructuredConfig(Config):
 class Undo(Config):
     """How columns are turned back."""
 
-    type: str = Field(description="decrypt undoes encrypt, deterministic_decrypt undoes deterministic_encrypt.")
+    type: str = Field(
+        description="decrypt undoes encrypt, deterministic_decrypt deterministic_encrypt, format_preserving_decrypt "
+        "format_preserving, detokenise tokenise."
+    )
     columns: list[str] = Field(
         description="Columns that were pseudonymised; named as they were then, unless they share sub-keys."
     )
@@ -234,6 +390,14 @@ class Undo(Config):
         description="What becomes of a value that is no pseudonym of that key: fail, or keep it as it is.",
     )
     share_as: str | None = Field(default=None, description="As it was when the columns were pseudonymised.")
+    alphabet: str = Field(default="digits", description="format_preserving_decrypt: as it was then.")
+    keep_other: bool = Field(default=False, description="format_preserving_decrypt: as it was then.")
+    key_version: int | None = Field(
+        default=None,
+        description="format_preserving_decrypt: version of the key that was used; default the newest. The other types "
+        "try all versions.",
+    )
+    mapping_table: str | None = Field(default=None, description="detokenise: where the table of tokens is.")
 
     def reversal(self) -> Reversal:
         """Give the step.
@@ -249,6 +413,10 @@ class Undo(Config):
 REVERSALS: Mapping[str, Callable[[Undo], ReversibleTechnique]] = {
     "decrypt": lambda undo: Encrypt(undo.key_name),
     "deterministic_decrypt": lambda undo: DeterministicEncrypt(undo.key_name),
+    "format_preserving_decrypt": lambda undo: FormatPreserving(
+        undo.key_name, undo.alphabet, undo.keep_other, undo.key_version
+    ),
+    "detokenise": lambda undo: Tokenise(undo.key_name, undo.mapping_table or ""),
 }
 """For each type, the technique that is undone."""
 

@@ -47,7 +47,7 @@ def _steps(*techniques: dict[str, Any]) -> dict[str, Any]:
 _WITHOUT_KEY = _steps(
     {"hash": {"columns": ["id"], "algorithm": "sha256"}},
     {"redact": {"columns": ["Name"]}},
-    {"replace": {"columns": ["gender"], "new_value": "*"}},
+    {"round_number": {"columns": ["age"], "step": 10.0}},
 )
 _WITH_KEY = _steps(
     {"deterministic_encrypt": {"columns": ["id"], "key_name": SAMPLE_KEY_NAME}},

@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from field_level_pseudo_anonymisation.distinct import DistinctValues
+from field_level_pseudo_anonymisation.distinct import DistinctValues, put_back
 from field_level_pseudo_anonymisation.keys import KeyStore
 from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import KEEP, Reversal, Step, check_steps
@@ -216,8 +216,10 @@ def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
         of_rows, names = technique.transform_rows(scope), technique.companions
 
         def beside_companions(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
-            companions = rows.select(pl.col(*names).cast(pl.String)).filter(texts.is_not_null())
-            return _put_back(texts, of_rows(texts.drop_nulls(), companions))
+            present = texts.is_not_null()
+            return put_back(
+                present, of_rows(texts.drop_nulls(), rows.select(pl.col(*names).cast(pl.String)).filter(present))
+            )
 
         return _Work(column, beside_companions, companions=names)
     transform = technique.transform(scope)
@@ -233,15 +235,8 @@ def _of_present(transform: Transform) -> Cells:
 
     def cells(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
         del rows
-        return _put_back(texts, transform(texts.drop_nulls())) if texts.null_count() else transform(texts)
+        if not texts.null_count():
+            return transform(texts)
+        return put_back(texts.is_not_null(), transform(texts.drop_nulls()))
 
     return cells
-
-
-def _put_back(texts: pl.Series, results: pl.Series) -> pl.Series:
-    """Put results where texts were not missing."""
-    if len(results) == len(texts):
-        return results
-    present = texts.is_not_null()
-    place = pl.select(pl.when(present).then(present.cast(pl.UInt32).cum_sum() - 1)).to_series()
-    return results.gather(place)

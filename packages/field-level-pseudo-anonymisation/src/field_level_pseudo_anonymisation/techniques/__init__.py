@@ -24,13 +24,31 @@ TECHNIQUES: dict[str, type[Technique]] = {
         FormatPreserving,
         Tokenise,
         Mask,
-        Surrogate,
-        ShiftDate,
-        RoundNumber,
         Redact,
         Replace,
         Drop,
+        Surrogate,
+        ShiftDate,
+        RoundNumber,
         Retain,
     )
 }
 """Every technique by its name in run configurations."""
+
+__all__ = [
+    "TECHNIQUES",
+    "DeterministicEncrypt",
+    "Drop",
+    "Encrypt",
+    "FormatPreserving",
+    "Hash",
+    "KeyedHash",
+    "Mask",
+    "Redact",
+    "Replace",
+    "RoundNumber",
+    "ShiftDate",
+    "Surrogate",
+    "Technique",
+    "Tokenise",
+]
