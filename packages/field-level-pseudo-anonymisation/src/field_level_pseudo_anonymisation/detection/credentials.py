@@ -28,6 +28,10 @@ _TOKENS = (
     r"dckr_pat_[\w-]{20,}",
 )
 
+_BEGINNINGS = (
+    r"AKIA|ASIA|AROA|AIDA|gh[pousr]_|_pat_|glpat-|xox[abeoprs]-|AIza|k_live_|k_test_|sk-|hv[sb]\.|SG\.|npm_|pypi-|hf_"
+)
+
 CREDENTIALS = (
     Recogniser(
         Entity.CREDENTIALS,
@@ -55,7 +59,7 @@ CREDENTIALS = (
         evidence=lambda found: found.filter(pl.col("value").str.contains(r"[0-9=]|.{24}")),
     ),
     Recogniser(Entity.CREDENTIALS, value=r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", hint="eyJ", score=0.99),
-    Recogniser(Entity.CREDENTIALS, value=rf"(?-u:\b)(?:{'|'.join(_TOKENS)})", score=0.99),
+    Recogniser(Entity.CREDENTIALS, value=rf"(?-u:\b)(?:{'|'.join(_TOKENS)})", hint=_BEGINNINGS, score=0.99),
     Recogniser(
         Entity.CREDENTIALS,
         value=r"(?s:-----BEGIN [A-Z ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z ]*PRIVATE KEY[A-Z ]*-----|\z))",

@@ -29,6 +29,10 @@ _MODULES = (internet, credentials, social, payments, phones, dates, national_ids
 class Finder(Protocol):
     """What finds spans of one kind or several."""
 
+    @property
+    def entities(self) -> frozenset[str]:
+        """All kinds that it finds."""
+
     def find(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Take columns ``text`` (position) and ``content``, give spans as in :data:`.spans.SCHEMA`."""
 
@@ -70,19 +74,19 @@ class Detector:
             DataServiceError: If the language, an entity, the model, a pattern or a word is unknown or malformed.
         """
         own = (*own_patterns(patterns), *own_words(words))
-        known = {*map(str, Entity), *(recogniser.entity for recogniser in own)}
+        known = {*map(str, Entity), *chain.from_iterable(recogniser.entities for recogniser in own)}
         self.entities = _wanted(entities, known)
         spoken = look_up(language)
         self._recognisers: list[Finder] = [
             recogniser
             for recogniser in chain(own, *(module.recognisers(spoken) for module in _MODULES))
-            if recogniser.entity in self.entities
+            if recogniser.entities & self.entities
         ]
         wanted_names = NAMES & self.entities
         if names and wanted_names:
             self._recognisers.append(name_recogniser(spoken, wanted_names, model=model, high_recall=high_recall))
         elif entities is not None:
-            _refuse_what_only_models_find(wanted_names - {recogniser.entity for recogniser in own})
+            _refuse_what_only_models_find(wanted_names.difference(*(recogniser.entities for recogniser in own)))
 
     def detect(self, texts: pl.Series) -> pl.DataFrame:
         """Find personal data.
@@ -99,7 +103,8 @@ class Detector:
         )
         frame = frame.filter(pl.col("content").is_not_null())
         found = (recogniser.find(frame) for recogniser in self._recognisers)
-        return resolve(pl.concat([SCHEMA.to_frame(), *found]))
+        wanted = pl.col("entity").is_in(self.entities)
+        return resolve(pl.concat([SCHEMA.to_frame(), *found]).filter(wanted))
 
 
 def _refuse_what_only_models_find(entities: Collection[str]) -> None:

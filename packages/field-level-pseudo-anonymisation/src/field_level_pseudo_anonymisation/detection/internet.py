@@ -10,15 +10,23 @@ from field_level_pseudo_anonymisation.detection.languages import Language
 from field_level_pseudo_anonymisation.detection.recogniser import Recogniser, passes
 from field_level_pseudo_anonymisation.detection.syntax import LATIN_LABEL, URL_CHARACTER, URL_END
 
-_LETTER = r"[\p{L}--\p{Han}]"  # Chinese sets no space before an address
-_LABEL = r"[\w--\p{Han}](?:[\w\---\p{Han}]*[\w--\p{Han}])?"
-_ATOM = r"[\w!#$%&'*+/=?^`{|}~\---\p{Han}]+"
-
-EMAIL = Recogniser(
-    Entity.EMAIL,
-    value=rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LETTER}{{2,63}}",
-    hint="@",
-    score=0.99,
+_ATOM = r"[a-zA-Z0-9_!#$%&'*+/=?^`{|}~-]+"
+# Characters beyond ASCII, of all scripts but the Chinese, which sets no space before an address.
+_ANY_ATOM = r"[\w!#$%&'*+/=?^`{|}~\---\p{Han}]+"
+_ANY_LABEL = r"[\w--\p{Han}](?:[\w\---\p{Han}]*[\w--\p{Han}])?"
+EMAILS = (
+    Recogniser(
+        Entity.EMAIL,
+        value=rf"{_ATOM}(?:\.{_ATOM})*@(?:{LATIN_LABEL}\.)+[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z]",
+        hint="@",
+        score=0.99,
+    ),
+    Recogniser(  # internationalised ones (RFC 6531), apart since they take longer to look for
+        Entity.EMAIL,
+        value=rf"{_ANY_ATOM}(?:\.{_ANY_ATOM})*@(?:{_ANY_LABEL}\.)+[\p{{L}}--\p{{Han}}]{{2,63}}",
+        hint=r"[^\x00-\x7f\s][^\s@]*@|@[^\s@]*[^\x00-\x7f\s]",
+        score=0.99,
+    ),
 )
 
 # Bare domains only below top-level domains that are no ordinary words or file endings of a European language.
@@ -39,7 +47,7 @@ URLS = (
     ),
     Recogniser(
         Entity.URL,
-        value=rf"(?:{LATIN_LABEL}\.)+(?:{_BARE})(?:/{URL_CHARACTER}*{URL_END}|/|\b)",
+        value=rf"(?:{LATIN_LABEL}\.)+(?:{_BARE})(?:/{URL_CHARACTER}*{URL_END}|/|(?-u:\b))",
         lead=r"^|[\s(\[<«“„\"':，。：\p{Han}]",
         hint=rf"[a-zA-Z0-9]\.(?:{_BARE})",
         score=0.6,
@@ -83,4 +91,4 @@ IP_ADDRESSES = (
 
 def recognisers(language: Language) -> tuple[Recogniser, ...]:  # noqa: ARG001 - alike in all languages
     """Give the recognisers of this module for texts in a language."""
-    return (EMAIL, *URLS, *IP_ADDRESSES)
+    return (*EMAILS, *URLS, *IP_ADDRESSES)

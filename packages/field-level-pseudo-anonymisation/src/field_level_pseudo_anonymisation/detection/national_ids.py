@@ -57,6 +57,7 @@ _LAYOUTS = (
 )
 _SIGNS = {"0": "[0-9]", "A": "[A-Za-z]", "N": "[0-9A-Za-z]", ".": r"\."}
 _GROUPED = rf"(?:{'|'.join(''.join(_SIGNS.get(sign, sign) for sign in layout) for layout in _LAYOUTS)})(?-u:\b)"
+_SHAPES = f"^(?i:{'|'.join(identifier.shape for identifier in IDENTIFIERS)})$"
 _LEAD = "^|[^0-9A-Za-z_]"
 _HINT = "[0-9][0-9A-Za-z ./+-]{5}[0-9A-Za-z]"
 
@@ -67,11 +68,11 @@ class IdentifierRecogniser:
 
     Attributes:
         regions: Countries of the text's language.
-        entity: NATIONAL_ID.
+        entities: NATIONAL_ID.
     """
 
     regions: tuple[str, ...]
-    entity: str = Entity.NATIONAL_ID
+    entities: frozenset[str] = frozenset({Entity.NATIONAL_ID})
 
     def find(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Find identifiers; see :meth:`.recogniser.Recogniser.find`."""
@@ -80,32 +81,36 @@ class IdentifierRecogniser:
             return SCHEMA.to_frame()
         found = pl.concat(occurrences(searched, _LEAD, form) for form in (_SOLID, _GROUPED))
         found = found.filter(
-            pl.col("value").str.count_matches("[0-9]") >= _FEWEST_DIGITS,
+            pl.col("value").str.contains(_SHAPES),
             ~pl.col("after").str.contains(r"^(?:[0-9A-Za-z_@]|[./,-][0-9A-Za-z])"),
         ).with_columns(
             named(_GENERAL).alias("general"),
             (thing() | pl.col("before").str.contains(r"[0-9A-Za-z][-./]$")).alias("doubtful"),
         )
-        held = [self._held(identifier, found) for identifier in IDENTIFIERS]
-        return pl.concat([SCHEMA.to_frame(), *held])
+        return self._held(found.with_row_index("candidate"))
 
-    def _held(self, identifier: Identifier, found: pl.DataFrame) -> pl.DataFrame:
-        shaped = found.filter(pl.col("value").str.contains(f"^(?i:{identifier.shape})$"))
-        called = pl.col("general") | named(naming(identifier.words))
+    def _held(self, candidates: pl.DataFrame) -> pl.DataFrame:
+        """Keep candidates that are one kind of identifier or another; those of the language's countries first."""
+        held = [SCHEMA.to_frame()]
+        for identifier in sorted(IDENTIFIERS, key=lambda identifier: identifier.country not in self.regions):
+            found = self._of_kind(identifier, candidates)
+            if not found.is_empty():
+                candidates = candidates.join(found, on="candidate", how="anti")
+                held.append(found.select(SCHEMA.names()))
+        return pl.concat(held)
+
+    def _of_kind(self, identifier: Identifier, candidates: pl.DataFrame) -> pl.DataFrame:
+        shaped = candidates.filter(pl.col("value").str.contains(f"^(?i:{identifier.shape})$"))
+        if shaped.is_empty():
+            return shaped
         at_home = identifier.distinctive and identifier.country in self.regions
+        called = pl.col("general") | named(naming(identifier.words))
         rest = shaped.with_columns(called.alias("called")).filter(
-            pl.col("called") | (~pl.col("doubtful") if at_home else pl.lit(False))
+            pl.col("called") | ~pl.col("doubtful") if at_home else pl.col("called")
         )
-        return rest.filter(passes(rest["value"], identifier.valid)).select(
-            "text",
-            "start",
-            "end",
-            pl.lit(str(self.entity)).alias("entity"),
-            pl.when("called").then(0.97).otherwise(0.85).alias("score"),
+        return rest.filter(passes(rest["value"], identifier.valid)).with_columns(
+            pl.lit(str(Entity.NATIONAL_ID)).alias("entity"), pl.when("called").then(0.97).otherwise(0.85).alias("score")
         )
-
-
-_FEWEST_DIGITS = 6
 
 
 def recognisers(language: Language) -> tuple[IdentifierRecogniser, ...]:

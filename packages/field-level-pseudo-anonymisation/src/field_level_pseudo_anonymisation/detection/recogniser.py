@@ -10,7 +10,7 @@ from field_level_pseudo_anonymisation.detection.spans import SCHEMA, occurrences
 
 Evidence = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes candidates as :func:`.spans.occurrences` gives them, and gives those that hold; may move ``end``, and may add
-a column ``score``."""
+columns ``score`` and ``entity``."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Recogniser:
 
     Attributes:
         entity: Its kind.
+        finer: Kinds within that kind which the evidence tells apart; found as well as the kind itself.
         value: Regular expression (Rust's syntax: no lookaround) of a candidate.
         lead: Expression that must match right before.
         hint: Cheaper expression; texts without a match are not searched further.
@@ -32,6 +33,12 @@ class Recogniser:
     hint: str = ""
     score: float = 0.9
     evidence: Evidence | None = None
+    finer: tuple[str, ...] = ()
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """All kinds that it finds."""
+        return frozenset({self.entity, *self.finer})
 
     def find(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Find spans.
@@ -48,9 +55,9 @@ class Recogniser:
         found = occurrences(searched, self.lead, self.value)
         if self.evidence is not None:
             found = self.evidence(found)
-        if "score" not in found.columns:
-            found = found.with_columns(score=pl.lit(self.score))
-        return found.select("text", "start", "end", pl.lit(str(self.entity)).alias("entity"), "score")
+        defaults = {"score": pl.lit(self.score), "entity": pl.lit(str(self.entity))}
+        missing = [value.alias(name) for name, value in defaults.items() if name not in found.columns]
+        return found.with_columns(missing).select(SCHEMA.names())
 
 
 def only(check: Callable[[str], bool]) -> Evidence:
