@@ -10,13 +10,14 @@ import yaml
 from served import LOCATION, Webserver
 
 from util_services.local_stack import fill_bucket
-from util_services.servers import HOST, ObjectStore, answers, free_port, running
+from util_services.sample_keys import SAMPLE_KEY, SAMPLE_KEY_NAME
+from util_services.servers import HOST, KeyServer, ObjectStore, answers, free_port, running
 
 PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
-def webserver(_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
+def webserver(_store: ObjectStore, _vault: KeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
     """`dagster api grpc` as the image runs it, and a webserver in front of it."""
     home = tmp_path_factory.mktemp("served")
     port, ui_port = free_port(), free_port()
@@ -31,6 +32,7 @@ def webserver(_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> 
         (home / "data" / "examples" / file.name).write_bytes(file.read_bytes())
     environment = {
         **_store.environment,
+        **_vault.environment,
         "DAGSTER_HOME": str(home),
         "DATA_ROOT": str(home / "data"),
         "STAGING_DIR": str(home / "staging"),
@@ -58,6 +60,7 @@ def log(home: Path) -> str:
 
 
 @pytest.fixture
-def samples(store: ObjectStore) -> None:
-    """Fill the sample bucket from examples/, as simpl-local does."""
+def samples(store: ObjectStore, vault: KeyServer) -> None:
+    """Fill the sample bucket from examples/ and store the sample key, as simpl-local does."""
+    vault.store_key(SAMPLE_KEY_NAME, SAMPLE_KEY)
     fill_bucket(store, PROJECT / "examples")

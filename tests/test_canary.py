@@ -37,12 +37,15 @@ BROKEN = {
 
 
 def run(
-    job: str, read: dict[str, Any], write: dict[str, Any], tmp_path: Path, op: str = "apply_k_anonymity", **changed: Any
+    job: str,
+    read: dict[str, Any],
+    write: dict[str, Any],
+    tmp_path: Path,
+    op: str = "apply_k_anonymity",
+    more_ops: dict[str, Any] | None = None,
+    **changed: Any,
 ) -> tuple[bool, str]:
-    """Run a job with every log switched on; tells success and gives all that was said or left behind."""
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    """Run a job on a table; as :func:`execute`."""
     reader, writer = (
         ("read_csv_from_s3", "write_csv_to_s3") if job.endswith("_s3") else ("read_csv_to_df", "write_df_to_csv")
     )
@@ -54,14 +57,22 @@ def run(
         "supp_level": 10.0,
         "generalisation_hierarchies": {"age": "simpl_age", "gender": "simpl_gender"},
     }
-    config = {
-        "ops": {
-            reader: {"config": read},
-            **({writer: {"config": write}} if write else {}),
-            op: {"config": changed if op != "apply_k_anonymity" else service | changed},
-        },
-        "loggers": {name: {"config": {"log_level": "DEBUG"}} for name in ("simpl", "console")},
+    ops = {
+        reader: {"config": read},
+        **({writer: {"config": write}} if write else {}),
+        op: {"config": changed if op != "apply_k_anonymity" else service | changed},
+        **(more_ops or {}),
     }
+    return execute(job, ops, tmp_path)
+
+
+def execute(job: str, ops: dict[str, Any], tmp_path: Path) -> tuple[bool, str]:
+    """Run a job with every log switched on; tells success and gives all that was said or left behind."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    loggers = {name: {"config": {"log_level": "DEBUG"}} for name in ("simpl", "console")}
+    config = {"ops": ops, "loggers": loggers}
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT, job],
         input=yaml.safe_dump(config).encode(),

@@ -14,6 +14,21 @@ from dataframe_level_anonymisation.jobs import (
     t_closeness_job,
     t_closeness_job_s3,
 )
+from field_level_pseudo_anonymisation.jobs import (
+    anonymise_pseudonymise_depseudonymise_structured_job,
+    anonymise_pseudonymise_structured_job,
+    anonymise_pseudonymise_structured_job_s3,
+    anonymise_pseudonymise_text_columns_job,
+    anonymise_pseudonymise_text_columns_job_s3,
+    anonymise_pseudonymise_unstructured_job,
+    anonymise_pseudonymise_unstructured_job_s3,
+    depseudonymise_structured_job,
+    depseudonymise_structured_job_s3,
+    depseudonymise_text_columns_job,
+    depseudonymise_text_columns_job_s3,
+    depseudonymise_unstructured_job,
+    depseudonymise_unstructured_job_s3,
+)
 from template_code_location.jobs.jobs import data_processing_job
 from util_services.custom_json_logger import simpl_json_logger
 from util_services.resources import s3_resource
@@ -33,6 +48,19 @@ defs = Definitions(
         anonymise_job_s3,
         risk_report_job,
         risk_report_job_s3,
+        anonymise_pseudonymise_structured_job,
+        anonymise_pseudonymise_structured_job_s3,
+        depseudonymise_structured_job,
+        depseudonymise_structured_job_s3,
+        anonymise_pseudonymise_depseudonymise_structured_job,
+        anonymise_pseudonymise_unstructured_job,
+        anonymise_pseudonymise_unstructured_job_s3,
+        depseudonymise_unstructured_job,
+        depseudonymise_unstructured_job_s3,
+        anonymise_pseudonymise_text_columns_job,
+        anonymise_pseudonymise_text_columns_job_s3,
+        depseudonymise_text_columns_job,
+        depseudonymise_text_columns_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={

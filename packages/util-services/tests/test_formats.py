@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from util_services.csv_files import COMMA_SEPARATED, CsvDialect
 from util_services.errors import DataServiceError
 from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
+from util_services.texts import Text
 
 
 def round_trip(folder: Path, data: bytes, dialect: CsvDialect = COMMA_SEPARATED, name: str = "in.csv") -> bytes:
@@ -217,9 +218,42 @@ def test_lists_cannot_go_into_csv(tmp_path: Path) -> None:
         sink(pl.LazyFrame({"a": [[1]]}), tmp_path / "o.csv", "o.csv")
 
 
-@pytest.mark.parametrize("name", ["t.txt", "t.txt.gz"])
-def test_text_keeps_its_line_ends(tmp_path: Path, name: str) -> None:
-    write_text("é\r\nb\n", tmp_path / name, name, "latin-1")
-    assert read_text(tmp_path / name, "latin-1") == "é\r\nb\n"
-    with pytest.raises(DataServiceError, match="not valid utf-8"):
-        read_text(tmp_path / name, "utf-8")
+ODD = "\ufeffé\r\n\r\n\U0001d6fc\rno line end"
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.txt.gz", "t.txt.zst"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "gb18030", "utf-7"])
+def test_a_text_keeps_every_character_in_any_encoding(tmp_path: Path, name: str, encoding: str) -> None:
+    long = ODD * 60_000  # characters and surrogate pairs across the borders of blocks
+    write_text(long, tmp_path / name, name, encoding)
+    text = Text.write(read_text(tmp_path / name, encoding), tmp_path / "decoded")
+    assert text.read() == long
+    again = f"again-{name}"
+    write_text(text, tmp_path / again, again, encoding)
+    assert (tmp_path / again).read_bytes()[10:] == (tmp_path / name).read_bytes()[10:]  # gzip notes the time
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "sentence"),
+    [
+        ("t.txt", "utf-8", "The input file is not valid utf-8: give its true encoding"),
+        ("t.txt", "utf-16", "The input file is not valid utf-16: give its true encoding"),
+        ("t.txt", "utf-9", "The encoding 'utf-9' is unknown"),
+        ("t.txt.gz", "utf-8", "The input file cannot be decompressed"),
+        ("t.txt.zst", "utf-8", "The input file cannot be decompressed"),
+    ],
+)
+def test_a_text_that_cannot_be_read_is_one_sentence_and_nothing_is_left(
+    tmp_path: Path, name: str, encoding: str, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes("né".encode("latin-1"))
+    with pytest.raises(DataServiceError, match=sentence):
+        Text.write(read_text(tmp_path / name, encoding), tmp_path / "decoded")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_truncated_compressed_text_is_one_sentence(tmp_path: Path) -> None:
+    write_text(str(list(range(9999))), tmp_path / "t.txt.gz", "t.txt.gz", "utf-8")
+    (tmp_path / "t.txt.gz").write_bytes((tmp_path / "t.txt.gz").read_bytes()[:-100])
+    with pytest.raises(DataServiceError, match="cannot be decompressed"):
+        "".join(read_text(tmp_path / "t.txt.gz", "utf-8"))

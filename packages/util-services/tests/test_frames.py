@@ -1,9 +1,10 @@
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
 import pytest
 
+from util_services.errors import DataServiceError
 from util_services.frames import AMENDMENTS, map_batches
 
 
@@ -34,3 +35,14 @@ def test_mapped_batches_keep_the_order_of_rows_and_are_known_as_an_amendment() -
     amendment = AMENDMENTS.of(mapped)
     assert amendment is not None
     assert amendment.changes(amendment.source.head(2)).collect().to_dict(as_series=False) == {"name": ["n0!", "n1!"]}
+
+
+@pytest.mark.parametrize("engine", ["streaming", "in-memory"])
+def test_a_mistake_found_in_a_batch_is_told_in_its_own_sentence(engine: Literal["streaming", "in-memory"]) -> None:
+    def refuse(rows: pl.DataFrame) -> pl.DataFrame:
+        raise DataServiceError(f"The column 'a' has {rows.height} rows too many: give none.")
+
+    frame = map_batches(nw.from_native(pl.LazyFrame({"a": ["x"]})), refuse, ["a"], {"a": nw.String})
+    with pytest.raises(DataServiceError) as raised:
+        frame.to_native().collect(engine=engine)
+    assert str(raised.value) == "The column 'a' has 1 rows too many: give none."

@@ -132,6 +132,29 @@ def test_texts_are_copied_locally_and_on_s3(bucket: str, s3: "S3Client", tmp_pat
     assert s3.get_object(Bucket=bucket, Key="out.txt")["Body"].read() == "é\r\n".encode("latin-1")
 
 
+def test_an_op_that_takes_and_returns_a_string_fits_between_reading_and_writing(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("quiet\n")
+
+    @op
+    def shout(text: str) -> str:
+        return text.upper()
+
+    @op
+    def untyped(text):  # type: ignore[no-untyped-def]
+        return text + "!"
+
+    @graph
+    def shouting() -> None:
+        ops.write_string_to_txt(untyped(shout(ops.read_txt_to_string())))
+
+    config = {
+        "read_txt_to_string": {"input_path": str(tmp_path / "in.txt")},
+        "write_string_to_txt": {"output_path": str(tmp_path / "out.txt")},
+    }
+    assert run(shouting, config).success
+    assert (tmp_path / "out.txt").read_text() == "QUIET\n!"
+
+
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [

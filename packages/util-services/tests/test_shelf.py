@@ -68,6 +68,18 @@ def test_what_is_written_out_is_private_and_keeps_its_notes(tmp_path: Path) -> N
     assert shelf.notes(path)["k"] == "v"
 
 
+def test_parts_for_which_there_is_no_room_go_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(shelf.STAGING_MEMORY, "1")
+    parts = [pl.DataFrame({"a": [f"{number:0100}" for number in range(start, start + 4000)]}) for start in (0, 1, 2)]
+    small, large = tmp_path / "small.parquet", tmp_path / "large.parquet"
+    shelf.put_parts(iter(parts[:1]), small, {}, hold=True)
+    shelf.put_parts(iter(parts), large, {"k": "v"}, hold=True)
+    assert [shelf.is_held(path) for path in (small, large)] == [True, False]
+    assert shelf.scan(large).collect().equals(pl.concat(parts))
+    assert shelf.notes(large)["k"] == "v"
+    shelf.forget(tmp_path)
+
+
 def test_a_malformed_limit_names_the_variable(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(shelf.STAGING_MEMORY, "lots")
     with pytest.raises(DataServiceError, match="STAGING_MEMORY_MB is not a whole number of megabytes"):

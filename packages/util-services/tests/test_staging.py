@@ -26,6 +26,7 @@ from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
 from util_services.staging import checkpoint, run_folder, staging_root
+from util_services.texts import Text
 
 FLAG = "FAIL_DOWNSTREAM"
 SEEN: list[str] = []
@@ -498,3 +499,32 @@ def test_a_pandas_index_does_not_become_a_column_when_the_frame_is_passed_throug
 
     assert passing.execute_in_process().success
     assert seen == [["a"]]
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+@pytest.mark.parametrize("wanted", [Text, str, Any])
+def test_a_text_arrives_as_what_the_op_is_annotated_with(lazy: bool, wanted: Any) -> None:
+    seen: list[Any] = []
+
+    @op
+    def produce(context: OpExecutionContext) -> Any:
+        return Text.write(["é\n", "\ud800"], run_folder(context.run_id) / "new") if lazy else "é\n\ud800"
+
+    @op
+    def through(text: Text) -> Text:
+        return text
+
+    @op(ins={"text": In(wanted)})
+    def consume(text: Any) -> None:
+        assert type(text) is (Text if wanted is Text else str)
+        seen.append(text if isinstance(text, str) else text.read())
+        files = list(staging_root().glob("*/*"))
+        assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+        assert len({path.stat().st_ino for path in files}) == 1  # passed on without a copy
+
+    @job(**bindings())
+    def passing() -> None:
+        consume(through(produce()))
+
+    assert passing.execute_in_process().success
+    assert seen == ["é\n\ud800"]

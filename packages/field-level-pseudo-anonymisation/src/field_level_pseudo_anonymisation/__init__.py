@@ -1,1 +1,15 @@
-"""Field-level pseudonymisation of tables and free text."""
+"""Field-level pseudonymisation of tables and free text.
+
+Examples:
+    >>> import polars as pl
+    >>> from field_level_pseudo_anonymisation import Step, pseudonymise
+    >>> from field_level_pseudo_anonymisation.techniques import Redact
+    >>> people = pl.DataFrame({"name": ["Ann", None], "city": ["Oslo", "Rome"]})
+    >>> pseudonymise(people, [Step(Redact(), ["name"])]).frame.rows()
+    [('[REDACTED]', 'Oslo'), (None, 'Rome')]
+"""
+
+from field_level_pseudo_anonymisation.pseudonymise import Result, depseudonymise, pseudonymise
+from field_level_pseudo_anonymisation.steps import Reversal, Step
+
+__all__ = ["Result", "Reversal", "Step", "depseudonymise", "pseudonymise"]

@@ -1,5 +1,6 @@
 """Keys: one stored key serves every technique, held in memory only for as long as it is used."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,3 +73,63 @@ class KeyStore(Protocol):
         Raises:
             DataServiceError: If the store cannot be reached, denies access, or has no such key.
         """
+
+
+class ManagedKeyStore(KeyStore, Protocol):
+    """A store in which keys can also be made, for those whom it permits."""
+
+    def names(self) -> list[str]:
+        """List the names of the keys, sorted.
+
+        Raises:
+            DataServiceError: If the store cannot be reached or denies access.
+        """
+
+    def version_numbers(self, name: str) -> list[int]:
+        """List the versions of a key that are left, ascending, without fetching the key.
+
+        Raises:
+            DataServiceError: As :meth:`KeyStore.key`.
+        """
+
+    def create(self, name: str) -> None:
+        """Make a key of 32 random bytes.
+
+        Raises:
+            DataServiceError: If there is or was a key of that name, or the store denies access; nothing is overwritten.
+        """
+
+    def rotate(self, name: str) -> int:
+        """Make a new version of a key; all that are left stay for what was made with them.
+
+        Returns:
+            The number of the new version.
+
+        Raises:
+            DataServiceError: If there is no such key, or the store denies access.
+        """
+
+
+def check_name(name: str) -> str:
+    """Refuse a key name that could lead elsewhere, such as one with a slash.
+
+    Raises:
+        DataServiceError: If the name is malformed.
+
+    Examples:
+        >>> check_name("patients-2026")
+        'patients-2026'
+        >>> check_name("../other")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        util_services.errors.DataServiceError: The key name '../other' is malformed: use 1 to 128 letters, ...
+    """
+    if not _NAME.fullmatch(name):
+        raise DataServiceError(
+            f"The key name {name[:128]!r} is malformed: use 1 to 128 letters, digits, ., - and _, "
+            "a letter or digit first."
+        )
+    return name
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

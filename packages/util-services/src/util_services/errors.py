@@ -11,6 +11,10 @@ class DataServiceError(Exception):
     a credential. Ops turn it into a :class:`dagster.Failure` that is not retried.
     """
 
+    def __init__(self, sentence: str) -> None:
+        # Polars makes exceptions of functions of batches anew, and appends the expression in which they were raised.
+        super().__init__(sentence.partition("\n\nThis error occurred in")[0])
+
 
 def nearest(value: str, choices: Iterable[str]) -> str:
     """Tell which valid choice is nearest to a wrong one.

@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
 from util_services.frames import Origins
+from util_services.texts import Text, decoded, encoded
 
 Kind = Literal["csv", "parquet", "jsonl"]
 
@@ -28,6 +29,7 @@ _KINDS: dict[str, Kind] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
+_TEXT_BLOCK_BYTES = 1 << 20
 _SAMPLE_ROWS = 10_000  # tell how a column is best stored
 _ROW_GROUP_ROWS = 65_536  # small enough to be read in parallel
 _REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
@@ -335,36 +337,47 @@ def _shrinks(cells: pa.Array) -> bool:
     return text is not None and len(pa.compress(text, "lz4", asbytes=True)) * _SHRINKS <= text.size
 
 
-def read_text(path: Path, encoding: str) -> str:
-    """Read a text file (also .gz and .zst) byte for byte: line ends stay as they are.
+def read_text(path: Path, encoding: str) -> Iterator[str]:
+    """Decode a text file (also .gz and .zst) a block at a time; line ends stay as they are.
+
+    Args:
+        path: The file.
+        encoding: Any Python text codec.
+
+    Returns:
+        The text, cut anywhere.
 
     Raises:
-        DataServiceError: If the bytes are not valid in the encoding.
+        DataServiceError: If the bytes are not valid in the encoding, or not compressed as the ending says.
     """
     codec_of(encoding)
     compression = _COMPRESSIONS.get(path.suffix.lower())
-    with pa.input_stream(path, compression=compression) as stream:
-        data = stream.read()
     try:
-        return cast("bytes", data).decode(encoding)
+        with pa.input_stream(path, compression=compression) as stream:
+            yield from decoded(iter(lambda: cast("bytes", stream.read(_TEXT_BLOCK_BYTES)), b""), encoding)
     except UnicodeError:
         raise DataServiceError(
             f"The input file is not valid {encoding}: give its true encoding, such as cp1252."
         ) from None
+    except (pa.ArrowException, OSError):
+        if compression is None:
+            raise
+        raise DataServiceError("The input file cannot be decompressed: check that its ending is right.") from None
 
 
-def write_text(text: str, path: Path, name: str, encoding: str) -> None:
-    """Write a text file; the ending of ``name`` tells whether it is compressed.
+def write_text(text: Text | str, path: Path, name: str, encoding: str) -> None:
+    """Write a text file in bounded memory; the ending of ``name`` tells whether it is compressed.
 
     Raises:
         DataServiceError: If a character cannot be written in the encoding.
     """
     codec_of(encoding)
+    blocks = [text] if isinstance(text, str) else text.blocks()
     try:
-        data = text.encode(encoding)
+        with _compressed(path, _COMPRESSIONS.get(Path(name).suffix.lower())) as file:
+            for block in encoded(blocks, encoding):
+                file.write(block)
     except UnicodeError:
         raise DataServiceError(
             f"The text has a character that the encoding {encoding!r} cannot express: write utf-8."
         ) from None
-    with _compressed(path, _COMPRESSIONS.get(Path(name).suffix.lower())) as file:
-        file.write(data)

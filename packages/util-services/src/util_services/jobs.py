@@ -25,8 +25,12 @@ from util_services.ops import (
     preview_dataframe,
     read_csv_from_s3,
     read_csv_to_df,
+    read_txt_from_s3,
+    read_txt_to_string,
     write_csv_to_s3,
     write_df_to_csv,
+    write_string_to_txt,
+    write_txt_to_s3,
 )
 from util_services.staging import staging_io_manager
 
@@ -122,6 +126,54 @@ def table_jobs(
     objects = {
         "read_csv_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}},
         "write_csv_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
+    }
+    tags = {BUSINESS_OPERATION: business_operation}
+    return TableJobs(
+        service_job(local, tags=tags, default_ops=local_files | service_config),
+        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+    )
+
+
+def text_jobs(
+    service: OpDefinition,
+    *,
+    name: str,
+    description: str,
+    business_operation: str,
+    config: Mapping[str, Any],
+    sample_input: str,
+    sample_output: str,
+) -> TableJobs:
+    """Build ``NAME`` on local texts and ``NAME_s3`` on S3 objects: read → service → write.
+
+    Args:
+        service: An op with one text as input and the outputs ``data`` and ``metrics``.
+        name: Name of the local job.
+        description: One sentence for the Dagster UI.
+        business_operation: Value of the ``business_operation`` tag.
+        config: Configuration of the service op that succeeds on the sample.
+        sample_input: Path of the sample, also its key in the sample bucket.
+        sample_output: Path, and key, of the result.
+    """
+
+    @graph(name=name, description=description)
+    def local() -> None:
+        data, _ = service(read_txt_to_string())
+        write_string_to_txt(data)
+
+    @graph(name=f"{name}_s3", description=f"{description} Reads from and writes to S3.")
+    def on_s3() -> None:
+        data, _ = service(read_txt_from_s3())
+        write_txt_to_s3(data)
+
+    service_config = {service.name: {"config": dict(config)}}
+    local_files = {
+        "read_txt_to_string": {"config": {"input_path": sample_input}},
+        "write_string_to_txt": {"config": {"output_path": sample_output}},
+    }
+    objects = {
+        "read_txt_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}},
+        "write_txt_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
     }
     tags = {BUSINESS_OPERATION: business_operation}
     return TableJobs(

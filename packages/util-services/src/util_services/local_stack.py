@@ -13,6 +13,7 @@ from pathlib import Path
 from util_services.errors import DataServiceError
 from util_services.jobs import SAMPLE_BUCKET
 from util_services.objects import upload
+from util_services.sample_keys import SAMPLE_KEY, SAMPLE_KEY_NAME
 from util_services.servers import (
     HOST,
     KeyServer,
@@ -63,6 +64,7 @@ def local_stack(
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         store = stack.enter_context(object_store(folder / "s3", s3_port))
         keys = stack.enter_context(key_server(folder / "keys", key_port))
+        keys.store_key(SAMPLE_KEY_NAME, SAMPLE_KEY)
         fill_bucket(store, examples)
         home = folder / "dagster"
         home.mkdir()
@@ -140,6 +142,7 @@ def _welcome(stack: LocalStack, options: argparse.Namespace) -> str:
             "",
             f"The bucket {SAMPLE_BUCKET} holds the files of examples/. In the Dagster UI: Jobs → k_anonymity_job_s3 →",
             "Launchpad → Launch Run; then open the step apply_k_anonymity and press [Show Markdown] for the report.",
+            f"OpenBao holds the published key {SAMPLE_KEY_NAME!r} of the sample data, which protects nothing.",
             "Ctrl-C stops everything.",
         ]
     )

@@ -20,7 +20,8 @@ from util_services.formats import format_of, read_inferred, read_text, scan, sin
 from util_services.objects import Transferred, download, upload
 from util_services.preview import preview_markdown
 from util_services.staged_tables import summary_of
-from util_services.staging import run_folder
+from util_services.staging import checkpoint_text, run_folder
+from util_services.texts import Text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -75,24 +76,24 @@ def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, d
 
 
 @op(description="Reads a local text file (also .gz and .zst).")
-def read_txt_to_string(context: OpExecutionContext, config: configs.ReadTxt) -> str:
-    """Read a local text."""
+def read_txt_to_string(context: OpExecutionContext, config: configs.ReadTxt) -> Text:
+    """Read a local text, which an op annotated ``str`` gets as a whole and one annotated ``Text`` piece by piece."""
     with reported():
         path = input_file(config.input_path)
         context.add_output_metadata({"path": config.input_path, "bytes": path.stat().st_size})
-        return read_text(path, config.encoding)
+        return checkpoint_text(read_text(path, config.encoding), context.run_id)
 
 
 @op(description="Reads a text from S3 (also .gz and .zst).", required_resource_keys={"s3"})
-def read_txt_from_s3(context: OpExecutionContext, config: configs.ReadTxtFromS3) -> str:
+def read_txt_from_s3(context: OpExecutionContext, config: configs.ReadTxtFromS3) -> Text:
     """Read a text from S3."""
     with reported(), _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
         context.add_output_metadata(_metadata(transferred))
-        return read_text(path, config.encoding)
+        return checkpoint_text(read_text(path, config.encoding), context.run_id)
 
 
 @op(description="Writes a text to a local file, whole or not at all (also .gz and .zst).")
-def write_string_to_txt(context: OpExecutionContext, config: configs.WriteTxt, text: str) -> None:
+def write_string_to_txt(context: OpExecutionContext, config: configs.WriteTxt, text: Text) -> None:
     """Write a local text."""
     with reported():
         started = time.monotonic()
@@ -103,7 +104,7 @@ def write_string_to_txt(context: OpExecutionContext, config: configs.WriteTxt, t
 
 
 @op(description="Writes a text to S3, whole or not at all (also .gz and .zst).", required_resource_keys={"s3"})
-def write_txt_to_s3(context: OpExecutionContext, config: configs.WriteTxtToS3, text: str) -> None:
+def write_txt_to_s3(context: OpExecutionContext, config: configs.WriteTxtToS3, text: Text) -> None:
     """Write a text to S3."""
     with reported(), _to_upload(context, config.bucket_name, config.file_key) as path:
         write_text(text, path, path.name, config.encoding)

@@ -5,9 +5,10 @@ A table in memory costs neither writing nor reading it. Should the run fail, it 
 
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -51,7 +52,7 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
     if fits:
         _HELD[path] = _Held(pl.concat(held, rechunk=False), {})
         return
-    write_batches(_drained(held, source.batches), source.names, private(path))
+    write_batches(chain(_batches(_emptied(held)), source.batches), source.names, private(path))
 
 
 def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
@@ -61,20 +62,26 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
         parts: At least one, all with the same columns.
         path: What to keep it under.
         notes: What else is to be known of it.
-        hold: Keep it in memory.
+        hold: Keep it in memory, as far as there is room.
     """
-    if hold:
-        _HELD[path] = _Held(pl.concat(parts, rechunk=False), notes)
+    room, held = _room(), deque[pl.DataFrame]()
+    for part in parts if hold else ():
+        held.append(part)
+        room -= part.estimated_size()
+        if room < 0:
+            break
+    if hold and room >= 0:
+        _HELD[path] = _Held(pl.concat(held, rechunk=False), notes)
         return
-    first = next(parts).to_arrow()
+    tables = (part.to_arrow() for part in chain(_emptied(held), parts))
+    first = next(tables)
     schema = first.schema.with_metadata(dict(notes))
     with (
         pq.ParquetWriter(private(path), schema, compression="lz4", write_statistics=False) as writer,
         ThreadPoolExecutor(1) as pool,
     ):
         written = pool.submit(writer.write_table, first)
-        for part in parts:
-            table = part.to_arrow()
+        for table in tables:
             written.result()
             written = pool.submit(writer.write_table, table)
         written.result()
@@ -143,6 +150,12 @@ def forget(folder: Path) -> None:
         del _HELD[path]
 
 
+def remove(path: Path) -> None:
+    """Give up one table or file; under other paths it stays."""
+    _HELD.pop(path, None)
+    path.unlink(missing_ok=True)
+
+
 def private(path: Path) -> Path:
     """Make an empty file that only this user can read, in place of any before."""
     path.unlink(missing_ok=True)
@@ -150,10 +163,15 @@ def private(path: Path) -> Path:
     return path
 
 
-def _drained(held: deque[pl.DataFrame], more: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    while held:
-        yield from held.popleft().to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
-    yield from more
+def _batches(frames: Iterable[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
+    for frame in frames:
+        yield from frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+
+
+def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Give frames one by one, and give each up."""
+    while frames:
+        yield frames.popleft()
 
 
 def _room() -> float:

@@ -16,6 +16,7 @@ from util_services.summaries import Summary, summarise, summarise_amended
 FRAME = ".parquet"
 _LAZY = f".lazy{FRAME}"
 _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
+SOURCE_OF = "source-of-"  # found only through the other file: no op has such a name
 _CONSTANTS = "constants"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
@@ -115,7 +116,7 @@ def _is_amended(path: Path) -> bool:
 
 def _source_of(path: Path) -> Path:
     """Name the file with the columns that an amended table left as they were."""
-    return path.with_name(f"source-of-{path.name}")  # found only through the other: no op has such a name
+    return path.with_name(f"{SOURCE_OF}{path.name}")
 
 
 def _changed(path: Path) -> tuple[list[str], dict[str, str]]:

@@ -10,7 +10,7 @@ import pickle
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,14 @@ from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.shelf import private
 from util_services.staged_tables import FRAME
+from util_services.texts import Text
 
 STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
+_TEXT = ".text"
 _OBJECT = ".pickle"
+_CHECKPOINT = "checkpoint-"  # no op has such a name
 
 
 def staging_root() -> Path:
@@ -86,21 +89,42 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     if not isinstance(native, pl.LazyFrame):
         return frame
     return nw.from_native(
-        staged_tables.scan(staged_tables.stage(native, run_folder(run_id) / f"checkpoint-{uuid4().hex}"))
+        staged_tables.scan(staged_tables.stage(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}"))
     )
 
 
+def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
+    """Store a text in the run's folder; as an op's output it costs a link.
+
+    Args:
+        blocks: The text, cut anywhere; if reading it fails, nothing is stored.
+        run_id: The run whose private folder holds it.
+    """
+    return Text.write(blocks, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}{_TEXT}")
+
+
+def discard_checkpoints(run_id: str) -> None:
+    """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
+    for beginning in (_CHECKPOINT, staged_tables.SOURCE_OF + _CHECKPOINT):
+        for path in shelf.found(run_folder(run_id), beginning):
+            shelf.remove(path)
+
+
 class StagingIOManager(IOManager):
-    """Passes frames as Parquet files and other values as pickles, both below the run's private folder.
+    """Passes frames as Parquet, texts as UTF-8 and other values as pickles, all below the run's private folder.
 
     An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
-    ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned.
+    ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned. A text
+    arrives as :class:`util_services.texts.Text` where the input is annotated so, else as ``str``.
     """
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
         with reported():
             place = _place(context)
+            if isinstance(obj, str | Text):
+                _stage_text(obj, place.with_name(place.name + _TEXT))
+                return
             native = nw.to_native(obj, pass_through=True)
             if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
                 with private(place.with_name(place.name + _OBJECT)).open("wb") as file:
@@ -146,6 +170,8 @@ class StagingIOManager(IOManager):
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
+        if path.suffix == _TEXT:
+            return Text(path) if wanted is Text else Text(path).read()
         produced = {
             ".pandas": pd.DataFrame,
             ".eager": pl.DataFrame,
@@ -163,6 +189,14 @@ class StagingIOManager(IOManager):
         }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
+
+
+def _stage_text(text: str | Text, path: Path) -> None:
+    """Link a text that is in a file already, which an op that passes it on leaves as it is."""
+    if isinstance(text, str):
+        Text.write([text], path)
+    else:
+        shelf.link(text.path, path)
 
 
 def _kind_of(obj: Any) -> str:

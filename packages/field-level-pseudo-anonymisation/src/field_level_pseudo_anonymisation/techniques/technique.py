@@ -9,9 +9,14 @@ from typing import ClassVar
 import polars as pl
 
 from field_level_pseudo_anonymisation.keys import KeyStore
+from field_level_pseudo_anonymisation.techniques.session import Session
+from util_services.errors import DataServiceError
 
 Transform = Callable[[pl.Series], pl.Series]
 """Takes texts without missing ones, shape (n,), and gives as many, in order. May be called from several threads."""
+
+RowTransform = Callable[[pl.Series, pl.DataFrame], pl.Series]
+"""As :data:`Transform`, and takes the companion columns of the same rows as text, shape (n, number of companions)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +27,13 @@ class Scope:
         field: Column or entity that sub-keys are derived for; equal values of two fields are not linkable.
         keys: Where keys come from.
         run_salt: Random bytes of this run (document-randomised pseudonyms: alike within one run only); never shown.
+        session: What the techniques of one run share and write in the end: give all scopes of a run the same one.
     """
 
     field: str
     keys: KeyStore
     run_salt: bytes = dataclasses.field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    session: Session = dataclasses.field(default_factory=Session, repr=False)
 
 
 class Technique(ABC):
@@ -50,6 +57,39 @@ class Technique(ABC):
         Raises:
             DataServiceError: If a parameter or a key is wrong; before any value is seen.
         """
+
+
+class RowTechnique(Technique):
+    """A technique that looks at other columns of the row, too."""
+
+    @property
+    @abstractmethod
+    def companions(self) -> tuple[str, ...]:
+        """Columns whose cells it needs besides the value; may be none."""
+
+    @abstractmethod
+    def transform_rows(self, scope: Scope) -> RowTransform:
+        """Fetch keys, check parameters and give the function that protects values beside their companions.
+
+        A missing companion arrives as a missing cell.
+
+        Raises:
+            DataServiceError: If a parameter or a key is wrong; before any value is seen.
+        """
+
+    def transform(self, scope: Scope) -> Transform:
+        """Give the function for values that stand alone, such as spans of a text.
+
+        Raises:
+            DataServiceError: If the technique needs companions.
+        """
+        if self.companions:
+            names = ", ".join(map(repr, self.companions))
+            raise DataServiceError(
+                f"The technique {self.name!r} was told to use the column {names}: use it on a table."
+            )
+        of_rows = self.transform_rows(scope)
+        return lambda values: of_rows(values, pl.DataFrame())
 
 
 class ReversibleTechnique(Technique):

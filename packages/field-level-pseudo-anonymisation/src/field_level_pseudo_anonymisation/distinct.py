@@ -1,0 +1,110 @@
+"""Transforming each distinct value once, where equal values get equal results and where it pays."""
+
+import threading
+import time
+
+import polars as pl
+import pyarrow as pa
+
+from field_level_pseudo_anonymisation.techniques.technique import Transform
+
+_FEW_VALUES = 64
+_MOSTLY_DISTINCT = 0.9  # of a batch: nothing to gain
+_TRIAL_VALUES, _COSTLY_SECONDS = 1000, 1e-6  # of processor time for a value: several times a lookup
+_MOST_BYTES = 64 * 2**20
+_TRIAL_LOOKUPS, _FEW_HITS = 200_000, 0.1
+
+
+class DistinctValues:
+    """A transform that sees each distinct value once, as far as the results fit into bounded memory.
+
+    It watches whether that pays: a hash takes hardly longer than a lookup, and some values hardly repeat. What is known
+    goes with this object. May be called from several threads.
+
+    Args:
+        transform: Gives equal results for equal values.
+
+    Examples:
+        >>> shouted = DistinctValues(lambda texts: texts.str.to_uppercase())(pl.Series(["a", "b"] * 100))
+        >>> shouted.to_list() == ["A", "B"] * 100
+        True
+    """
+
+    def __init__(self, transform: Transform) -> None:
+        self._transform = transform
+        self._known = pl.DataFrame(schema={"value": pl.String, "result": pl.String, "known": pl.Boolean})
+        self._lock = threading.Lock()
+        self._lookups = self._misses = 0
+        self._helps: bool | None = None  # not known before the first values
+
+    def __call__(self, texts: pl.Series) -> pl.Series:
+        """Transform texts without missing ones."""
+        if len(texts) < _FEW_VALUES or not self._is_costly(texts):
+            return self._transform(texts)
+        known = self._known
+        if known.is_empty() and _about_distinct(texts) > _MOSTLY_DISTINCT * len(texts):
+            return self._transform(texts)
+        found = _look_up(texts, known)
+        is_new = found["known"].is_null()
+        new = texts.filter(is_new)
+        if not len(new):
+            return found["result"]
+        encoded: pa.DictionaryArray = new.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+        results = self._completed(pl.Series(encoded.dictionary), known, len(texts)).gather(pl.Series(encoded.indices))
+        return results if len(new) == len(texts) else put_back(is_new, results).zip_with(is_new, found["result"])
+
+    def _is_costly(self, texts: pl.Series) -> bool:
+        with self._lock:
+            if self._helps is None:
+                started = time.thread_time()
+                trial = texts.head(_TRIAL_VALUES)
+                self._transform(trial)
+                self._helps = time.thread_time() - started > _COSTLY_SECONDS * len(trial)
+            return self._helps
+
+    def _completed(self, distinct: pl.Series, known: pl.DataFrame, lookups: int) -> pl.Series:
+        """Give the results of distinct values that are not known; one thread at a time, lest two compute the same."""
+        with self._lock:
+            if self._known is known:
+                return self._computed(distinct, lookups)
+            found = _look_up(distinct, self._known)  # another thread may have been quicker
+            is_new = found["known"].is_null()
+            new = distinct.filter(is_new)
+            if not len(new):
+                return found["result"]
+            return put_back(is_new, self._computed(new, lookups)).zip_with(is_new, found["result"])
+
+    def _computed(self, new: pl.Series, lookups: int) -> pl.Series:
+        results = self._transform(new).cast(pl.String)
+        self._learn(new, results, lookups)
+        return results
+
+    def _learn(self, new: pl.Series, results: pl.Series, lookups: int) -> None:
+        self._lookups += lookups
+        self._misses += len(new)
+        if self._lookups > _TRIAL_LOOKUPS and self._lookups - self._misses < _FEW_HITS * self._lookups:
+            self._helps = False
+            self._known = self._known.clear()
+        elif self._known.estimated_size() < _MOST_BYTES:
+            rows = pl.DataFrame({"value": new, "result": results}).with_columns(known=True)
+            self._known = pl.concat([self._known, rows])
+
+
+def _look_up(texts: pl.Series, known: pl.DataFrame) -> pl.DataFrame:
+    return texts.alias("value").to_frame().join(known, on="value", how="left", maintain_order="left")
+
+
+def put_back(places: pl.Series, values: pl.Series) -> pl.Series:
+    """Spread values over the places that are true, and leave the others missing.
+
+    Examples:
+        >>> put_back(pl.Series([True, False, True]), pl.Series(["a", "b"])).to_list()
+        ['a', None, 'b']
+    """
+    position = pl.select(pl.when(places).then(places.cast(pl.UInt32).cum_sum() - 1)).to_series()
+    return values.gather(position)
+
+
+def _about_distinct(texts: pl.Series) -> int:
+    estimate: int = texts.to_frame().select(pl.first().approx_n_unique()).item()
+    return estimate

@@ -1,0 +1,1 @@
+"""Pseudonyms inside free text: how they are written, recognised and restored."""

@@ -1,0 +1,242 @@
+"""Pseudonymising columns of a table and turning pseudonyms back; without Dagster, for any data frame."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from field_level_pseudo_anonymisation.distinct import DistinctValues, put_back
+from field_level_pseudo_anonymisation.keys import KeyStore
+from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
+from field_level_pseudo_anonymisation.steps import KEEP, Reversal, Step, check_steps
+from field_level_pseudo_anonymisation.tally import Tally
+from field_level_pseudo_anonymisation.techniques.constants import Drop
+from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique, domains
+from field_level_pseudo_anonymisation.techniques.session import Session
+from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope, Transform
+from util_services.errors import DataServiceError
+from util_services.frames import map_batches
+
+Cells = Callable[[pl.Series, pl.DataFrame], pl.Series]
+"""Takes a column's cells as text, and the rows; gives new cells, missing where a value could not be turned back."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is done to one column in one step.
+
+    Attributes:
+        column: Its name.
+        cells: How.
+        companions: Other columns that ``cells`` looks at.
+        keeps: Values that could not be turned back stay as they are.
+    """
+
+    column: str
+    cells: Cells
+    companions: tuple[str, ...] = ()
+    keeps: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """A table whose columns were transformed, and what was done to it.
+
+    Attributes:
+        frame: The table, of the type that was given.
+        steps: What was done, in order.
+        cautions: Sentences on values that are not as well protected as it seems; no value is in them.
+        tally: Counts; of a lazy frame, those of its evaluations so far.
+        session: What techniques keep until :meth:`finish`.
+    """
+
+    frame: Any
+    steps: tuple[Step, ...]
+    cautions: tuple[str, ...]
+    tally: Tally
+    session: Session
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Rows, columns, techniques and seconds; of a lazy frame, once it was evaluated."""
+        return {
+            "rows_processed": self.tally.rows,
+            "columns_transformed": list(dict.fromkeys(column for step in self.steps for column in step.columns)),
+            "techniques_applied": [step.technique.name for step in self.steps],
+            "execution_time_seconds": round(self.tally.seconds, 3),
+        }
+
+    def finish(self) -> None:
+        """Check the result once a lazy frame was evaluated, and before it is released; with other frames, that is done.
+
+        Raises:
+            DataServiceError: If values could not be turned back, or what techniques keep cannot be made durable.
+        """
+        if failed := sorted(self.tally.unrestored.items()):
+            counts = ", ".join(f"{count:,} in the column {column!r}" for column, count in failed)
+            raise DataServiceError(
+                f"Of {self.tally.rows:,} rows, some have values that the key does not authenticate ({counts}): give "
+                "the key, type and parameters that they were made with, or set on_error: keep."
+            )
+        self.session.finish()
+
+
+def pseudonymise(
+    frame: Any, steps: Sequence[Step], *, keys: KeyStore = NO_KEYS, session: Session | None = None
+) -> Result:
+    """Replace values of columns by pseudonyms; missing values stay missing, other columns stay as they are.
+
+    Args:
+        frame: pandas, Polars (eager or lazy) or PyArrow. A lazy frame stays lazy: evaluate the result once, then call
+            :meth:`Result.finish` before you release it. Columns that are not text become text.
+        steps: Applied in this order; several may follow each other on one column.
+        keys: Where keys are fetched, before any value is looked at.
+        session: What techniques of one run share, and where they may keep files; default a new one without files.
+
+    Raises:
+        DataServiceError: If a step, a parameter or a key is wrong.
+
+    Examples:
+        >>> from field_level_pseudo_anonymisation.techniques import Hash, Redact
+        >>> people = pl.DataFrame({"name": ["Ann", None], "born": ["1966", "1982"], "sex": ["F", "M"]})
+        >>> result = pseudonymise(people, [Step(Redact(), ["name"]), Step(Hash(), ["born"])])
+        >>> result.frame["name"].to_list(), result.frame["born"][0][:8], result.metrics["rows_processed"]
+        (['[REDACTED]', None], 'c00cf031', 2)
+        >>> result.cautions[0][:50]
+        "The hash of 'born' can be undone by trying every v"
+    """
+    data = nw.from_native(frame)
+    lazy = data.lazy()
+    session, tally, salt = session or Session(), Tally(), secrets.token_bytes(32)
+    left = check_steps(steps, lazy.collect_schema().names())
+    doing = [step for step in steps if not isinstance(step.technique, Drop)]
+    work = [
+        _pseudonyms(step, column, Scope(step.field(column), keys, salt, session))
+        for step in doing
+        for column in step.columns
+    ]
+    result = _transformed(lazy, work, tally)
+    if len(left) < len(lazy.collect_schema()):
+        result = result.select(left)
+    return _finished(data, result, tuple(steps), _cautions(lazy, steps), tally, session)
+
+
+def depseudonymise(
+    frame: Any, steps: Sequence[Reversal], *, keys: KeyStore = NO_KEYS, session: Session | None = None
+) -> Result:
+    """Turn pseudonyms back into the values they were made of.
+
+    A value that is no pseudonym of that key is an error that tells the column and the number of rows, or stays as it is
+    if the step says ``on_error: keep``. A frame in memory is checked at once; a lazy one, whose failures are counted
+    while it is evaluated, when :meth:`Result.finish` is called after that. Until then such cells are missing.
+
+    Args:
+        frame: As for :func:`pseudonymise`.
+        steps: Applied in this order: the reverse of the order in which they were done, where several concern a column.
+        keys: Where keys are fetched, before any value is looked at.
+        session: Where techniques find their files.
+
+    Raises:
+        DataServiceError: If a step, a parameter or a key is wrong, or values cannot be turned back.
+    """
+    data = nw.from_native(frame)
+    lazy = data.lazy()
+    session, tally = session or Session(), Tally()
+    check_steps(steps, lazy.collect_schema().names())
+    work = [
+        _Work(column, _restoring(step, Scope(step.field(column), keys, session=session)), keeps=step.on_error == KEEP)
+        for step in steps
+        for column in step.columns
+    ]
+    return _finished(data, _transformed(lazy, work, tally), tuple(steps), (), tally, session)
+
+
+def _finished(
+    data: Any,
+    result: nw.LazyFrame[Any],
+    steps: tuple[Step, ...],
+    cautions: tuple[str, ...],
+    tally: Tally,
+    session: Session,
+) -> Result:
+    if isinstance(data, nw.LazyFrame):
+        return Result(result.to_native(), steps, cautions, tally, session)
+    on_cores = {"engine": "streaming"} if data.implementation.is_polars() else {}
+    done = Result(result.collect(data.implementation, **on_cores).to_native(), steps, cautions, tally, session)
+    done.finish()
+    return done
+
+
+def _cautions(frame: nw.LazyFrame[Any], steps: Sequence[Step]) -> tuple[str, ...]:
+    """Look at the columns whose technique protects no better than their values allow."""
+    looked_at = [
+        (step.technique, column)
+        for step in steps
+        if isinstance(step.technique, InspectingTechnique)
+        for column in step.columns
+    ]
+    known = domains(frame, list(dict.fromkeys(column for _, column in looked_at)))
+    found = (technique.caution(column, known[column]) for technique, column in looked_at)
+    return tuple(dict.fromkeys(sentence for sentence in found if sentence))
+
+
+def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) -> nw.LazyFrame[Any]:
+    schema = frame.collect_schema()
+    changed = list(dict.fromkeys(each.column for each in work))
+    for column in changed:
+        if schema[column].is_nested() or schema[column] == nw.Binary:
+            raise DataServiceError(
+                f"The column {column!r} holds lists, records or bytes, not single values: leave it out or drop it."
+            )
+    if not changed:
+        tally.add(int(frame.select(nw.len()).collect().item()), Counter(), Counter())
+        return frame
+    needed = dict.fromkeys(name for each in work for name in (each.column, *each.companions))
+
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        unrestored, kept = Counter[str](), Counter[str]()
+        for each in work:
+            before = rows[each.column].cast(pl.String)
+            after = each.cells(before, rows)
+            (kept if each.keeps else unrestored)[each.column] += after.null_count() - before.null_count()
+            rows = rows.with_columns((after.fill_null(before) if each.keeps else after).alias(each.column))
+        tally.add(rows.height, +unrestored, +kept)
+        return rows.select(changed)
+
+    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String))
+
+
+def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
+    technique = step.technique
+    if isinstance(technique, RowTechnique) and technique.companions:
+        of_rows, names = technique.transform_rows(scope), technique.companions
+
+        def beside_companions(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
+            present = texts.is_not_null()
+            return put_back(
+                present, of_rows(texts.drop_nulls(), rows.select(pl.col(*names).cast(pl.String)).filter(present))
+            )
+
+        return _Work(column, beside_companions, companions=names)
+    transform = technique.transform(scope)
+    return _Work(column, _of_present(DistinctValues(transform) if technique.linkable else transform))
+
+
+def _restoring(step: Reversal, scope: Scope) -> Cells:
+    return _of_present(DistinctValues(step.technique.restore(scope)))
+
+
+def _of_present(transform: Transform) -> Cells:
+    """Transform what is not missing."""
+
+    def cells(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
+        del rows
+        if not texts.null_count():
+            return transform(texts)
+        return put_back(texts.is_not_null(), transform(texts.drop_nulls()))
+
+    return cells

@@ -1,0 +1,37 @@
+"""What is counted while a frame is evaluated, batch by batch."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """Counts of one evaluation, kept by several threads.
+
+    Attributes:
+        rows: Rows so far.
+        unrestored: For each column, values so far that could not be turned back.
+        kept: For each column, values so far that were left as they are because they could not be turned back.
+    """
+
+    rows: int = 0
+    unrestored: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    _started: float = field(default_factory=time.perf_counter)
+    _last: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, rows: int, unrestored: Counter[str], kept: Counter[str]) -> None:
+        """Count a batch."""
+        with self._lock:
+            self.rows += rows
+            self.unrestored += unrestored
+            self.kept += kept
+            self._last = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Time from the start to the last batch."""
+        return max(self._last - self._started, 0.0)
