@@ -9,7 +9,7 @@ import narwhals as nw
 from data_processing.evaluation import aggregated
 from data_processing.positions import numbered
 from data_processing.steps.cells import exchanged, replaced
-from data_processing.steps.numerals import numbers, written
+from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
 from data_processing.steps.selection import existing, is_text, spare, texts
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
 from util_services.errors import DataServiceError, nearest
@@ -183,30 +183,35 @@ class FillMissingValues(Step):
         columns = existing(self, frame, self.columns)
         for fill in self.columns.values():
             existing(self, frame, fill.by, "by")
-        figures = numbers(self, frame, [name for name in columns if self.columns[name].method in _OF_NUMBERS])
+        cells = as_numbers(self, frame, [name for name in columns if self.columns[name].method in _OF_NUMBERS])
         (row,) = spare(frame)
         gaps = [
             Gap(
                 column=column,
                 dtype=schema[column],
                 fill=self.columns[column],
-                number=figures.get(column, nw.col(column)),
+                number=cells.get(column, nw.col(column)),
                 row=row,
             )
             for column in columns
         ]
         alike = [gap for gap in gaps if gap.fill.method not in _ORDERED and not gap.fill.by]
-        filled = self._filled_alike(frame, alike)
+        filled = self._filled_alike(frame, alike, unread(cells))
         by_row = [gap for gap in gaps if gap not in alike]
         return _filled_by_row(frame, by_row, filled) if by_row else replaced(frame, filled)
 
-    def _filled_alike(self, frame: nw.LazyFrame[Any], gaps: Sequence[Gap]) -> dict[str, nw.Expr]:
-        """Fill columns whose missing cells all get the same value, unless there is none."""
-        numeric = [gap for gap in gaps if gap.fill.method in _AGGREGATES]
-        values = aggregated(
-            frame,
-            *(written(_aggregate(gap), gap.dtype, gap.fill.decimals).alias(gap.column) for gap in numeric),
-        )
+    def _filled_alike(
+        self, frame: nw.LazyFrame[Any], gaps: Sequence[Gap], checks: Sequence[nw.Expr]
+    ) -> dict[str, nw.Expr]:
+        """Fill columns whose missing cells all get the same value, unless there is none; with checks in one pass."""
+        aggregates = {
+            gap.column: written(_aggregate(gap), gap.dtype, gap.fill.decimals)
+            for gap in gaps
+            if gap.fill.method in _AGGREGATES
+        }
+        figures = aggregated(frame, *checks, *(value.alias(column) for column, value in aggregates.items()))
+        check_numbers(self, figures)
+        values = {column: figures[column] for column in aggregates}
         values |= {gap.column: _most_frequent(frame, gap.column) for gap in gaps if gap.fill.method == "mode"}
         values |= {gap.column: self._constant(gap) for gap in gaps if gap.fill.method == "constant"}
         return {column: _filled(column, nw.lit(value)) for column, value in values.items() if value is not None}

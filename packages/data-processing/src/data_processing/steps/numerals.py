@@ -1,5 +1,6 @@
 """Numbers in cells of text: which cells are numbers, and how a number is written into a column of text."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import narwhals as nw
@@ -10,6 +11,7 @@ from data_processing.steps.step import Step
 from util_services.errors import DataServiceError
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_UNREAD = "/unread"
 
 
 def number(column: str, dtype: Any) -> nw.Expr:
@@ -36,29 +38,51 @@ def numbers(step: Step, frame: nw.LazyFrame[Any], columns: list[str]) -> dict[st
     Raises:
         DataServiceError: If a cell that is not missing is no number, or a column holds neither text nor numbers.
     """
+    found = as_numbers(step, frame, columns)
+    check_numbers(step, aggregated(frame, *unread(found)))
+    return found
+
+
+def as_numbers(step: Step, frame: nw.LazyFrame[Any], columns: list[str]) -> dict[str, nw.Expr]:
+    """Give columns as numbers, unchecked.
+
+    Raises:
+        DataServiceError: If a column holds neither text nor numbers.
+    """
     schema = frame.collect_schema()
     for column in columns:
         if not (is_text(schema[column]) or schema[column].is_numeric()):
             raise DataServiceError(
                 f"The column {column!r} of the step {step.name} holds {schema[column]}, not numbers: choose another."
             )
-    found = {column: number(column, schema[column]) for column in columns}
-    wrong = aggregated(
-        frame,
-        *(
-            (cells.is_null() & ~nw.col(column).is_null()).sum().alias(column)
-            for column, cells in found.items()
-            if is_text(schema[column])
-        ),
-    )
-    for column, count in wrong.items():
-        if count:
+    return {column: number(column, schema[column]) for column in columns}
+
+
+def unread(found: Mapping[str, nw.Expr]) -> list[nw.Expr]:
+    """Count the cells of each column that are there and are no number; for :func:`check_numbers`."""
+    return [
+        (cells.is_null() & ~nw.col(column).is_null()).sum().alias(f"{column}{_UNREAD}")
+        for column, cells in found.items()
+    ]
+
+
+def check_numbers(step: Step, figures: Mapping[str, Any]) -> None:
+    """Refuse columns that have cells that are no numbers.
+
+    Args:
+        step: Who needs numbers, for messages.
+        figures: What :func:`unread` counted, among other figures.
+
+    Raises:
+        DataServiceError: If there are such cells.
+    """
+    for figure, count in figures.items():
+        if figure.endswith(_UNREAD) and count:
             raise DataServiceError(
                 f"The step {step.name} needs numbers, but {count:,} cell{'' if count == 1 else 's'} of the column "
-                f"{column!r} {'is' if count == 1 else 'are'} none: run convert_types on it first, or "
-                "normalise_missing_markers if they stand for missing ones."
+                f"{figure.removesuffix(_UNREAD)!r} {'is' if count == 1 else 'are'} none: run convert_types on it "
+                "first, or normalise_missing_markers if they stand for missing ones."
             )
-    return found
 
 
 def written(value: nw.Expr, dtype: Any, decimals: int | None = None) -> nw.Expr:
