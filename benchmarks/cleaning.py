@@ -157,8 +157,8 @@ def main() -> None:
             peaks = [max(each["megabytes"] for each in side) for side in (job, peer)]
             ratio = statistics.median(b["seconds"] / a["seconds"] for a, b in pairs)
             print(
-                f"| `{service}_job` | {seconds[0]:.1f} | {seconds[1]:.1f} | {ratio:.1f} | {peaks[0]:.0f} | {peaks[1]:.0f} "
-                f"| {differing_cells(mine, theirs)} |",
+                f"| `{service}_job` | {seconds[0]:.1f} | {seconds[1]:.1f} | {ratio:.1f} "
+                f"| {peaks[0]:.0f} | {peaks[1]:.0f} | {differing_cells(mine, theirs)} |",
                 flush=True,
             )
 

@@ -136,16 +136,16 @@ def test_filling_twice_fills_once(rows: Rows, method: str) -> None:
     [
         (dict, "The step fill_missing_values has nothing to fill: name at least one column in columns."),
         (lambda: {"age": Fill(method="maen")}, "The method 'maen' of filling is unknown: did you mean 'mean'?"),
-        (lambda: {"age": Fill(method="constant")}, "The method constant and a value go together: give both, or another"),
+        (lambda: {"age": Fill(method="constant")}, "The method constant and a value go together: give both, or anothe"),
         (lambda: {"age": Fill(method="mean", value="1")}, "The method constant and a value go together: give both, or"),
         (lambda: {"age": Fill(method="constant", value="", by=["city"])}, "The method constant fills all rows alike: "),
         (lambda: {"ag": Fill(method="mode")}, "The column 'ag' in columns of the step fill_missing_values does not"),
         (lambda: {"age": Fill(method="mode", by=["cty"])}, "The column 'cty' in by of the step fill_missing_values do"),
-        (lambda: {"city": Fill(method="mean")}, "The step fill_missing_values needs numbers, but 2 cells of the column "),
-        (lambda: {"city": Fill(method="mean", by=["age"])}, "The step fill_missing_values needs numbers, but 2 cells of"),
+        (lambda: {"city": Fill(method="mean")}, "The step fill_missing_values needs numbers, but 2 cells of the colum"),
+        (lambda: {"city": Fill(method="mean", by=["age"])}, "The step fill_missing_values needs numbers, but 2 cells "),
         (lambda: {"day": Fill(method="mean")}, "The column 'day' of the step fill_missing_values holds Date, not num"),
-        (lambda: {"n": Fill(method="constant", value="x")}, "The step fill_missing_values cannot fill the column 'n', "),
-        (lambda: {"day": Fill(method="constant", value="x")}, "The step fill_missing_values cannot fill the column 'da"),
+        (lambda: {"n": Fill(method="constant", value="x")}, "The step fill_missing_values cannot fill the column 'n',"),
+        (lambda: {"day": Fill(method="constant", value="x")}, "The step fill_missing_values cannot fill the column 'd"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_one_sentence_without_cells(columns: Any, sentence: str) -> None:

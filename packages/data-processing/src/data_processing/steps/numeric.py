@@ -1,5 +1,6 @@
 """Steps for numbers, which may be written as text."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -93,13 +94,27 @@ def _percentile(cells: nw.Expr, factor: float) -> Bounds:
     return low, high
 
 
-_BOUNDS: Mapping[str, Callable[[nw.Expr, float], Bounds]] = {
-    "iqr": _iqr,
-    "z_score": _z_score,
-    "percentile": _percentile,
+@dataclass(frozen=True)
+class Method:
+    """How the bounds of a column are found.
+
+    Attributes:
+        bounds: Gives them as aggregates of the column's numbers.
+        factor: What is used if the user gives none.
+        below: The factor must be below this.
+    """
+
+    bounds: Callable[[nw.Expr, float], Bounds]
+    factor: float
+    below: float = math.inf
+
+
+_METHODS: Mapping[str, Method] = {
+    "iqr": Method(_iqr, 1.5),
+    "z_score": Method(_z_score, 3.0),
+    "percentile": Method(_percentile, 1.0, below=50.0),
 }
-_FACTORS = {"iqr": 1.5, "z_score": 3.0, "percentile": 1.0}
-_HALF = 50
+_RANGE = "range"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +123,9 @@ class TreatOutliers(Step):
 
     Bounds by method: ``iqr``, factor times the interquartile range below the first and above the third quartile (Tukey
     1977); ``z_score``, factor standard deviations (of the population) around the mean; ``percentile``, the percentile
-    given by factor and its counterpart. Quantiles are interpolated linearly. Numbers on a bound are none beyond it, and
-    missing ones never are.
+    given by factor and its counterpart; ``range``, the numbers low and high themselves. Quantiles are interpolated
+    linearly. Numbers on a bound are not beyond it, and missing ones never are. Except for ``range``, what was clipped
+    or dropped no longer counts when the step is run again, so that another run can find more.
 
     Examples:
         >>> import pandas as pd
@@ -121,46 +137,60 @@ class TreatOutliers(Step):
 
     name: ClassVar[str] = "treat_outliers"
     columns: Sequence[str] = parameter("Columns of numbers.")
-    method: str = parameter("How bounds are found: iqr, z_score or percentile.", default="iqr")
+    method: str = parameter("How bounds are found: iqr, z_score, percentile or range.", default="iqr")
     factor: float | None = parameter(
         "How far the bounds lie; default 1.5 for iqr, 3 for z_score, 1 (the 1st and 99th) for percentile.", default=None
     )
+    low: float | None = parameter("For range: the lower bound, if there is one.", default=None)
+    high: float | None = parameter("For range: the upper bound, if there is one.", default=None)
     action: str = parameter(
         "flag (a column COLUMN_outlier with true or false follows), clip (to the bound) or drop (the row)."
     )
 
     def __post_init__(self) -> None:
-        choose(self, "method", self.method, tuple(_BOUNDS))
+        choose(self, "method", self.method, (*_METHODS, _RANGE))
         choose(self, "action", self.action, tuple(_ACTIONS))
         if not self.columns:
             raise refuse(self, "has no column: name at least one in columns.")
-        if not self.effective_factor >= 0 or (self.method == "percentile" and self.effective_factor >= _HALF):
+        if (self.method == _RANGE) != (self.low is not None or self.high is not None):
+            raise refuse(self, "needs low, high or both for the method range, and for no other: give them with it.")
+        if self.method == _RANGE and self.factor is not None:
+            raise refuse(self, "knows no factor for the method range: leave it out.")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise refuse(self, f"has the bounds {self.low:g} and {self.high:g}: give low and a high above it.")
+        method = _METHODS.get(self.method)
+        if method and self.factor is not None and not 0 <= self.factor < method.below:
             raise refuse(self, f"cannot use the factor {self.factor:g}: give 0 or more, for percentile below 50.")
-
-    @property
-    def effective_factor(self) -> float:
-        """The factor, the method's own if none is given."""
-        return _FACTORS[self.method] if self.factor is None else self.factor
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Find the bounds of each column, which are evaluated, and act on what lies beyond."""
         del inputs
         schema = frame.collect_schema()
         cells = numbers(self, frame, existing(self, frame, self.columns))
+        bounds = self._bounds(frame, cells)
+        ranges = [Range(column, schema[column], expression, *bounds[column]) for column, expression in cells.items()]
+        return _ACTIONS[self.action](self, frame, ranges)
+
+    def _bounds(self, frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> dict[str, tuple[float, float]]:
+        """Give the bounds of each column."""
+        if self.method == _RANGE:
+            return dict.fromkeys(cells, _known(self.low, self.high))
+        method = _METHODS[self.method]
+        factor = method.factor if self.factor is None else self.factor
         found = aggregated(
             frame,
             *(
                 bound.alias(f"{column}/{side}")
                 for column, expression in cells.items()
-                for side, bound in enumerate(_BOUNDS[self.method](expression, self.effective_factor))
+                for side, bound in enumerate(method.bounds(expression, factor))
             ),
         )
-        ranges = [
-            Range(column, schema[column], expression, found[f"{column}/0"], found[f"{column}/1"])
-            for column, expression in cells.items()
-            if found[f"{column}/0"] is not None
-        ]
-        return _ACTIONS[self.action](self, frame, ranges)
+        return {column: _known(found[f"{column}/0"], found[f"{column}/1"]) for column in cells}
+
+
+def _known(low: float | None, high: float | None) -> tuple[float, float]:
+    """Give bounds; where there is none, no number can be beyond it."""
+    return -math.inf if low is None else low, math.inf if high is None else high
 
 
 @dataclass(frozen=True)
@@ -200,8 +230,6 @@ def _clipped(each: Range) -> nw.Expr:
 
 
 def _drop(step: Step, frame: nw.LazyFrame[Any], ranges: Sequence[Range]) -> Outcome:
-    if not ranges:
-        return Outcome(frame)
     beyond = nw.any_horizontal(*(each.beyond.fill_null(value=False) for each in ranges), ignore_nulls=False)
     return left_out(frame, beyond, f"is an outlier of {' or '.join(step.columns)}")  # type: ignore[attr-defined]
 
