@@ -35,10 +35,10 @@ CLEANING: dict[str, Step] = {
     "reorder": dp.ReorderColumns(columns=["sex", "city"]),
     "select": dp.SelectColumns(columns=["sex", "row", "untouched"]),
     "sort": dp.SortRows(by=["age", "city"], as_numbers=["age"], descending=["age"]),
-    "anti join": dp.JoinTable(table=WARDS, on=["city"], how="anti"),
+    "anti join": dp.JoinTable(table=WARDS, keys=["city"], how="anti"),
 }
 OTHERS: dict[str, Step] = {
-    "age": dp.DeriveAge(column="day", on="2026-01-01", into="years", formats=["%Y-%m-%d", "%d.%m.%Y"]),
+    "age": dp.DeriveAge(column="day", reference_date="2026-01-01", into="years", formats=["%Y-%m-%d", "%d.%m.%Y"]),
     "bins": dp.BinNumbers(column="age", width=10, into="decade"),
     "flags": dp.TreatOutliers(columns=["age"], action="flag"),
     "outliers": dp.TreatOutliers(columns=["age"], method="z_score", factor=1, action="drop"),
@@ -47,8 +47,8 @@ OTHERS: dict[str, Step] = {
     "split": dp.SplitColumn(column="city", separator=" ", into=["one", "two"]),
     "join": dp.JoinColumns(columns=["city", "sex"], into="both"),
     "sample": dp.SampleRows(share=0.5, stratify_by=["sex"], seed=1),
-    "left join": dp.JoinTable(table=WARDS, on=["city"]),
-    "inner join": dp.JoinTable(table=WARDS, on=["city"], how="inner"),
+    "left join": dp.JoinTable(table=WARDS, keys=["city"]),
+    "inner join": dp.JoinTable(table=WARDS, keys=["city"], how="inner"),
 }
 EVERY = CLEANING | {f"{name} (again)" if name in CLEANING else name: step for name, step in OTHERS.items()}
 ROWS = st.lists(

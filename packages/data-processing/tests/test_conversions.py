@@ -42,7 +42,7 @@ def test_decimals_come_back_exactly_whatever_the_mark(numbers: list[float], comm
         ),
         ("decimal", {"decimal_mark": ",", "thousands_mark": " "}, ["1 070,5", "10 70"], [1070.5, None]),
         ("boolean", {}, ["Yes", " n ", "1", "FALSE", "oui"], [True, False, True, False, None]),
-        ("boolean", {"true": ["oui"], "false": ["non"]}, ["OUI", "non", "yes"], [True, False, None]),
+        ("boolean", {"true_values": ["oui"], "false_values": ["non"]}, ["OUI", "non", "yes"], [True, False, None]),
         ("date", {}, ["2024-02-29", "2023-02-29", "31.12.1999"], [date(2024, 2, 29), None, None]),
         ("date", {"date_formats": ["%d.%m.%Y", "%Y-%m-%d"]}, ["31.12.1999", "2000-01-02"],
          [date(1999, 12, 31), date(2000, 1, 2)]),
@@ -105,7 +105,7 @@ def test_converting_twice_converts_once() -> None:
         ),
         ({"types": {"a": "date"}, "on_failure": "drop"}, "The on_failure 'drop' of the step convert_types is unknown:"),
         ({"types": {"a": "decimal"}, "decimal_mark": ",", "thousands_mark": ","}, "The step convert_types needs a dec"),
-        ({"types": {"a": "boolean"}, "true": ["1"], "false": ["1"]}, "The step convert_types takes '1' for yes and fo"),
+        ({"types": {"a": "boolean"}, "true_values": ["1"], "false_values": ["1"]}, "The step convert_types takes '1'"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_one_sentence(how: dict[str, Any], sentence: str) -> None:

@@ -19,28 +19,29 @@ def test_the_age_is_the_number_of_birthdays(born: list[date | None], on: date) -
         return on.year - day.year - ((on.month, on.day) < (day.month, day.day))
 
     frame = pl.DataFrame({"born": [day and day.isoformat() for day in born]}, schema={"born": pl.String})
-    result = derive_age(frame, column="born", on=on.isoformat(), on_failure="missing").frame
+    result = derive_age(frame, column="born", reference_date=on.isoformat(), on_failure="missing").frame
     assert result["age"].to_list() == [birthdays(day) if day and day <= on else None for day in born]
 
 
 def test_who_was_born_on_29_february_has_the_birthday_on_1_march_in_other_years() -> None:
     frame = pl.DataFrame({"born": ["2004-02-29"], "x": [1]})
     ages = [
-        derive_age(frame, column="born", on=on).frame["age"][0] for on in ("2022-02-28", "2022-03-01", "2024-02-29")
+        derive_age(frame, column="born", reference_date=on).frame["age"][0]
+        for on in ("2022-02-28", "2022-03-01", "2024-02-29")
     ]
     assert ages == [17, 18, 20]
 
 
 def test_the_age_follows_the_date_or_takes_its_place() -> None:
     frame = pl.DataFrame({"id": [1], "born": ["31.12.1999"], "x": [2]})
-    how: dict[str, Any] = {"column": "born", "on": "2026-01-01", "formats": ["%d.%m.%Y"]}
+    how: dict[str, Any] = {"column": "born", "reference_date": "2026-01-01", "formats": ["%d.%m.%Y"]}
     assert derive_age(frame, **how).frame.columns == ["id", "born", "age", "x"]
     assert derive_age(frame, drop=True, into="years", **how).frame.rows() == [(1, 26, 2)]
 
 
 def test_a_birth_to_come_or_no_date_is_rejected() -> None:
     frame = pl.DataFrame({"born": ["2027-01-01", "unknown", None, "2000-01-01"]})
-    result = derive_age(frame, column="born", on="2026-01-01")
+    result = derive_age(frame, column="born", reference_date="2026-01-01")
     assert result.frame.rows() == [(None, None), ("2000-01-01", 26)]
     assert result.reports[0].rejects == 2
     assert set(result.rejects["rejected_because"]) == {"born is not a date of birth up to that day"}
@@ -48,7 +49,7 @@ def test_a_birth_to_come_or_no_date_is_rejected() -> None:
 
 def test_columns_of_dates_need_no_format() -> None:
     frame = pl.DataFrame({"born": [date(2000, 1, 1)]})
-    assert derive_age(frame, column="born", on="2026-01-01").frame["age"].to_list() == [26]
+    assert derive_age(frame, column="born", reference_date="2026-01-01").frame["age"].to_list() == [26]
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,7 +77,7 @@ def test_no_date_is_rejected_fails_or_becomes_missing() -> None:
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ({"on": "yesterday"}, "The step derive_age cannot use on = 'yesterday': give a day as 2026-12-31."),
+        ({"reference_date": "yesterday"}, "The step derive_age cannot use the reference_date 'yesterday': give a day"),
         ({"column": "bron"}, "The column 'bron' in column of the step derive_age does not exist: did you mean 'born'?"),
         ({"into": "born"}, "The column 'born' in into of the step derive_age exists already: choose another name."),
         ({"into": ""}, "A name in into of the step derive_age is empty: give the new column a name."),
@@ -87,5 +88,5 @@ def test_no_date_is_rejected_fails_or_becomes_missing() -> None:
 )  # fmt: skip
 def test_each_mistake_is_one_sentence(how: dict[str, Any], sentence: str) -> None:
     with pytest.raises(DataServiceError) as caught:
-        derive_age(pl.DataFrame({"born": ["2000-01-01"]}), **{"column": "born", "on": "2026-01-01"} | how)
+        derive_age(pl.DataFrame({"born": ["2000-01-01"]}), **{"column": "born", "reference_date": "2026-01-01"} | how)
     assert str(caught.value).startswith(sentence)

@@ -29,16 +29,16 @@ def test_a_stratified_sample_has_the_sizes_of_pandas_and_keeps_the_order(
 
 def test_the_sample_of_a_seed_is_the_same_everywhere_and_for_ever() -> None:
     frame = pl.DataFrame({"row": range(20)})
-    assert dp.sample_rows(frame, n=5, seed=42).frame["row"].to_list() == [4, 8, 10, 15, 17]
-    assert dp.sample_rows(frame.to_pandas(), n=5, seed=42).frame["row"].tolist() == [4, 8, 10, 15, 17]
-    assert dp.sample_rows(frame, n=5, seed=43).frame["row"].to_list() != [4, 8, 10, 15, 17]
+    assert dp.sample_rows(frame, size=5, seed=42).frame["row"].to_list() == [4, 8, 10, 15, 17]
+    assert dp.sample_rows(frame.to_pandas(), size=5, seed=42).frame["row"].tolist() == [4, 8, 10, 15, 17]
+    assert dp.sample_rows(frame, size=5, seed=43).frame["row"].to_list() != [4, 8, 10, 15, 17]
 
 
 def test_a_sample_of_n_has_n_rows_of_each_stratum_or_all() -> None:
     frame = pl.DataFrame({"g": ["a"] * 5 + ["b"], "row": range(6)})
-    assert dp.sample_rows(frame, n=100).frame.equals(frame)
-    assert dp.sample_rows(frame, n=0).frame.height == 0
-    assert sorted(dp.sample_rows(frame, n=2, stratify_by=["g"]).frame["g"]) == ["a", "a", "b"]
+    assert dp.sample_rows(frame, size=100).frame.equals(frame)
+    assert dp.sample_rows(frame, size=0).frame.height == 0
+    assert sorted(dp.sample_rows(frame, size=2, stratify_by=["g"]).frame["g"]) == ["a", "a", "b"]
 
 
 @settings(max_examples=40, deadline=None)
@@ -76,22 +76,22 @@ def test_rows_with_too_many_missing_cells_are_left_out_and_told() -> None:
 @pytest.mark.parametrize(
     ("action", "sentence"),
     [
-        (dp.sample_rows, "The step sample_rows needs either n or share: give one of them."),
+        (dp.sample_rows, "The step sample_rows needs either size or share: give one of them."),
         (
-            lambda f: dp.sample_rows(f, n=1, share=0.5),
-            "The step sample_rows needs either n or share: give one of them.",
+            lambda f: dp.sample_rows(f, size=1, share=0.5),
+            "The step sample_rows needs either size or share: give one of them.",
         ),
-        (lambda f: dp.sample_rows(f, n=-1), "The step sample_rows cannot draw n = -1 rows: give 0 or more."),
+        (lambda f: dp.sample_rows(f, size=-1), "The step sample_rows cannot draw size = -1 rows: give 0 or more."),
         (
             lambda f: dp.sample_rows(f, share=1.5),
             "The step sample_rows cannot draw the share 1.5: give a number from 0",
         ),
         (
-            lambda f: dp.sample_rows(f, n=1, seed=-1),
+            lambda f: dp.sample_rows(f, size=1, seed=-1),
             "The step sample_rows cannot use the seed -1: give a whole number fr",
         ),
         (
-            lambda f: dp.sample_rows(f, n=1, stratify_by=["x"]),
+            lambda f: dp.sample_rows(f, size=1, stratify_by=["x"]),
             "The column 'x' in stratify_by of the step sample_rows do",
         ),
         (

@@ -54,8 +54,18 @@ clean_data_job, clean_data_job_s3 = _jobs(
     {
         "steps": [
             {"step": {"normalise_missing_markers": {}}},
-            {"step": {"remove_duplicates": {"columns": ["email"], "ignore_case": True, "ignore_space": True}}},
-            {"step": {"fill_missing_values": {"columns": {"newsletter": {"method": "constant", "value": "no"}}}}},
+            {"step": {"standardise_text": {"columns": ["name", "city"]}}},
+            {"step": {"standardise_text": {"columns": ["email"], "case": "lower"}}},
+            {
+                "step": {
+                    "format_dates": {
+                        "columns": ["birth_date", "registered_on"],
+                        "formats": ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y"],
+                    }
+                }
+            },
+            {"step": {"remove_duplicates": {"columns": ["email", "birth_date"]}}},
+            {"step": {"fill_missing_values": {"columns": {"city": {"method": "mode", "by": ["country"]}}}}},
         ]
     },
 )

@@ -40,8 +40,12 @@ class ConvertTypes(Step):
     datetime_formats: Sequence[str] = parameter(
         "Formats of dates with time; tried in order.", default=("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     )
-    true: Sequence[str] = parameter("Texts that mean yes, whatever their case.", default=("true", "yes", "y", "1"))
-    false: Sequence[str] = parameter("Texts that mean no, whatever their case.", default=("false", "no", "n", "0"))
+    true_values: Sequence[str] = parameter(
+        "Texts that mean yes, whatever their case.", default=("true", "yes", "y", "1")
+    )
+    false_values: Sequence[str] = parameter(
+        "Texts that mean no, whatever their case.", default=("false", "no", "n", "0")
+    )
     on_failure: str = parameter(FAILURE, default="reject")
 
     def __post_init__(self) -> None:
@@ -58,7 +62,7 @@ class ConvertTypes(Step):
         marks = (self.decimal_mark, self.thousands_mark)
         if len(self.decimal_mark) != 1 or len(self.thousands_mark) > 1 or len(set(marks)) == 1:
             raise refuse(self, "needs a decimal_mark of one character and, if any, another thousands_mark.")
-        if both := {text.lower() for text in self.true} & {text.lower() for text in self.false}:
+        if both := {text.lower() for text in self.true_values} & {text.lower() for text in self.false_values}:
             raise refuse(self, f"takes {min(both)!r} for yes and for no: leave it out of one of them.")
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
@@ -117,7 +121,7 @@ def _matching(text: pl.Expr, pattern: str) -> pl.Expr:
 
 def _boolean(text: pl.Expr, step: ConvertTypes) -> pl.Expr:
     folded = text.str.to_lowercase()
-    yes, no = ([each.lower() for each in texts] for texts in (step.true, step.false))
+    yes, no = ([each.lower() for each in texts] for texts in (step.true_values, step.false_values))
     return pl.when(folded.is_in(yes)).then(pl.lit(value=True)).when(folded.is_in(no)).then(pl.lit(value=False))
 
 

@@ -70,13 +70,15 @@ class DeriveAge(Step):
         >>> import pandas as pd
         >>> from data_processing import derive_age
         >>> frame = pd.DataFrame({"born": ["2000-11-25", "2000-11-26"]})
-        >>> derive_age(frame, column="born", on="2026-11-25").frame["age"].tolist()
+        >>> derive_age(frame, column="born", reference_date="2026-11-25").frame["age"].tolist()
         [26, 25]
     """
 
     name: ClassVar[str] = "derive_age"
     column: str = parameter("Column with the date of birth.")
-    on: str = parameter("Day on which the age is taken, as 2026-12-31; explicit, so that runs can be repeated.")
+    reference_date: str = parameter(
+        "Day on which the age is taken, as 2026-12-31; explicit, so that runs can be repeated."
+    )
     into: str = parameter("Name of the new column.", default="age")
     formats: Sequence[str] = parameter(FORMATS, default=(ISO,))
     drop: bool = parameter("Leave the date of birth out.", default=False)
@@ -86,9 +88,11 @@ class DeriveAge(Step):
         choose(self, "on_failure", self.on_failure, ON_FAILURE)
         check_formats(self, self.formats)
         try:
-            date.fromisoformat(self.on)
+            date.fromisoformat(self.reference_date)
         except ValueError:
-            raise refuse(self, f"cannot use on = {self.on!r}: give a day as 2026-12-31.") from None
+            raise refuse(
+                self, f"cannot use the reference_date {self.reference_date!r}: give a day as 2026-12-31."
+            ) from None
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Compute each row's age; a birth after the day is a cell that cannot be read."""
@@ -100,7 +104,7 @@ class DeriveAge(Step):
             column=column,
             dtype=nw.Int64,
             what="a date of birth up to that day",
-            read=lambda text: _age(parse(text), date.fromisoformat(self.on)),
+            read=lambda text: _age(parse(text), date.fromisoformat(self.reference_date)),
         )
         read = read_cells(self, frame, [reading], self.on_failure)
         result = read.both.with_columns(nw.col(read.new[column]).alias(into))

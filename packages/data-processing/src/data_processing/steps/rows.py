@@ -34,7 +34,7 @@ class SampleRows(Step):
     """
 
     name: ClassVar[str] = "sample_rows"
-    n: int | None = parameter("How many rows to draw, of each stratum; all if there are fewer.", default=None)
+    size: int | None = parameter("How many rows to draw, of each stratum; all if there are fewer.", default=None)
     share: float | None = parameter(
         "Which share to draw, of each stratum, 0 to 1; rounded to whole rows.", default=None
     )
@@ -42,10 +42,10 @@ class SampleRows(Step):
     seed: int = parameter("Another whole number from 0 gives another sample.", default=0)
 
     def __post_init__(self) -> None:
-        if (self.n is None) == (self.share is None):
-            raise refuse(self, "needs either n or share: give one of them.")
-        if self.n is not None and self.n < 0:
-            raise refuse(self, f"cannot draw n = {self.n} rows: give 0 or more.")
+        if (self.size is None) == (self.share is None):
+            raise refuse(self, "needs either size or share: give one of them.")
+        if self.size is not None and self.size < 0:
+            raise refuse(self, f"cannot draw size = {self.size} rows: give 0 or more.")
         if self.share is not None and not 0 <= self.share <= 1:
             raise refuse(self, f"cannot draw the share {self.share:g}: give a number from 0 to 1.")
         if self.seed < 0:
@@ -61,12 +61,12 @@ class SampleRows(Step):
             members = pl.repeat(0, aggregated(frame, nw.len())["len"], dtype=pl.Int8, eager=True)
         draws = np.random.PCG64(self.seed).random_raw(len(members))
         drawn = pl.DataFrame({"stratum": members, "draw": draws}).select(
-            pl.col("draw").rank("ordinal").over("stratum") <= self._size(pl.len().over("stratum"))
+            pl.col("draw").rank("ordinal").over("stratum") <= self._drawn(pl.len().over("stratum"))
         )
         return Outcome(kept(frame, drawn.to_series()), keeps_rows=False)
 
-    def _size(self, rows: pl.Expr) -> pl.Expr:
-        return pl.lit(self.n) if self.share is None else (rows * self.share + 0.5).floor()
+    def _drawn(self, rows: pl.Expr) -> pl.Expr:
+        return pl.lit(self.size) if self.share is None else (rows * self.share + 0.5).floor()
 
 
 @dataclass(frozen=True, kw_only=True)

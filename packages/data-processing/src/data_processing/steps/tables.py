@@ -29,7 +29,7 @@ class JoinTable(Step):
         >>> from data_processing import join_table
         >>> visits = pd.DataFrame({"ward": ["7", "9"]})
         >>> wards = pd.DataFrame({"ward": ["7"], "clinic": ["Surgery"]})
-        >>> join_table(visits, table=wards, on=["ward"]).frame["clinic"].tolist()
+        >>> join_table(visits, table=wards, keys=["ward"]).frame["clinic"].tolist()
         ['Surgery', nan]
     """
 
@@ -37,7 +37,7 @@ class JoinTable(Step):
     table: str | Any = parameter(  # noqa: RUF009 - declares a field, like all others
         "The second table: a path or s3://bucket/key, read with the defaults of the reading step."
     )
-    on: Sequence[str] = parameter("Key columns, named alike in both tables.")
+    keys: Sequence[str] = parameter("Key columns, named alike in both tables.")
     how: str = parameter("left, inner or anti.", default="left")
     columns: Sequence[str] = parameter("Columns to bring; none named: all but the key.", default=())
     prefix: str = parameter("Put before the names of the columns brought.", default="")
@@ -50,12 +50,12 @@ class JoinTable(Step):
     def __post_init__(self) -> None:
         choose(self, "how", self.how, _HOW)
         choose(self, "repeated_keys", self.repeated_keys, _REPEATED)
-        if not self.on:
-            raise refuse(self, "has no key: name at least one column in on.")
+        if not self.keys:
+            raise refuse(self, "has no key: name at least one column in keys.")
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Join; the second table's repeated keys are counted."""
-        on = existing(self, frame, self.on, "on")
+        on = existing(self, frame, self.keys, "keys")
         other = _opened(self.table, inputs)
         brought = self._brought(other)
         self._check_types(frame, other)
@@ -81,18 +81,18 @@ class JoinTable(Step):
 
     def _brought(self, other: nw.LazyFrame[Any]) -> list[str]:
         names = other.collect_schema().names()
-        for key, columns in (("on", self.on), ("columns", self.columns)):
+        for key, columns in (("keys", self.keys), ("columns", self.columns)):
             for column in columns:
                 if column not in names:
                     raise DataServiceError(
                         f"The column {column!r} in {key} of the step {self.name} does not exist in the second table: "
                         f"{nearest(column, names)}"
                     )
-        return [name for name in (self.columns or names) if name not in self.on]
+        return [name for name in (self.columns or names) if name not in self.keys]
 
     def _check_types(self, frame: nw.LazyFrame[Any], other: nw.LazyFrame[Any]) -> None:
         first, second = frame.collect_schema(), other.collect_schema()
-        for column in self.on:
+        for column in self.keys:
             if first[column] != second[column]:
                 raise refuse(
                     self,
