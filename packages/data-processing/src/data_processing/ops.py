@@ -13,6 +13,7 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 from data_processing import config as configs
 from data_processing import summary
 from data_processing.clean import Result, clean
+from data_processing.reject_places import check_places, is_wanted
 from data_processing.steps.step import Inputs
 from util_services.csv_files import COMMA_SEPARATED
 from util_services.failures import reported
@@ -51,6 +52,7 @@ def clean_data(context: OpExecutionContext, config: configs.CleanDataConfig, df:
 def _cleaned(context: OpExecutionContext, config: configs.Rejects, df: nw.LazyFrame[Any]) -> Outputs:
     started = time.perf_counter()
     with reported(), ExitStack() as side_inputs:
+        check_places(context, context.op_config)
         result = clean(
             df.to_native(),
             config.steps,
@@ -59,7 +61,7 @@ def _cleaned(context: OpExecutionContext, config: configs.Rejects, df: nw.LazyFr
         )
         figures = summary.document(result.reports)
         figures["execution_time_seconds"] = round(time.perf_counter() - started, 3)
-        staged = _staged_rejects(context, config, result)
+        staged = _staged_rejects(context, result)
         # Costly or not, what depends on a side input is evaluated before that is gone.
         frame = checkpoint(nw.from_native(result.frame), context.run_id).to_native()
         return Output(frame, "data"), _told(context, figures, staged)
@@ -80,9 +82,9 @@ def _told(context: OpExecutionContext, figures: dict[str, Any], staged: str | No
     return Output(figures | ({STAGED_REJECTS: staged} if staged else {}), "metrics", metadata=metadata)
 
 
-def _staged_rejects(context: OpExecutionContext, config: configs.Rejects, result: Result) -> str | None:
+def _staged_rejects(context: OpExecutionContext, result: Result) -> str | None:
     """Put the rows left out into the run's private folder, if the run asks for them."""
-    if config.rejects_path is None and config.rejects_key is None:
+    if not is_wanted(context.op_config):
         return None
     path = run_folder(context.run_id) / f"rejects-{uuid4().hex}.parquet"
     path.touch(mode=0o600)

@@ -1,9 +1,6 @@
-"""Ops that put the rows that were left out beside the output.
+"""Ops that put the rows that were left out beside the output, once that is written."""
 
-Where to is told by the configuration of the service op: ``rejects_path`` for a local file, ``rejects_key`` (and
-``rejects_bucket``, if it is another than the output's) for S3.
-"""
-
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,37 +8,37 @@ import polars as pl
 from dagster import In, Nothing, OpExecutionContext, op
 
 from data_processing.ops import STAGED_REJECTS
+from data_processing.reject_places import REJECTS_KEY, REJECTS_PATH, WRITERS, local_place, object_place
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.files import whole_file
-from util_services.formats import format_of, sink
+from util_services.formats import sink
 from util_services.jobs import ReportOps
 from util_services.objects import upload
-from util_services.ops import check_object, other_steps, output_file, s3_client, scratch
-
-REJECTS_PATH, REJECTS_KEY, REJECTS_BUCKET = "rejects_path", "rejects_key", "rejects_bucket"
+from util_services.ops import other_steps, s3_client, scratch
 
 _INS = {"metrics": In(dict[str, Any]), "written": In(Nothing)}
 
 
 @op(
+    name=WRITERS[REJECTS_PATH],
     description="Writes the rows that were left out where rejects_path says; nothing if it says nothing.",
     ins=_INS,
 )
 def write_rejects(context: OpExecutionContext, metrics: dict[str, Any]) -> None:
     """Write the rows left out to a local file."""
     with reported():
-        path = _configured(context, REJECTS_PATH)
-        if path is None:
+        config = _service_config(context, REJECTS_PATH)
+        if config is None:
             return
-        format_of(path)
-        target = output_file(context, path, REJECTS_PATH)
+        target = local_place(context, config)
         with whole_file(target) as partial:
             sink(_rows(metrics), partial, target.name)
-        context.add_output_metadata({REJECTS_PATH: path, "rows": metrics["rows_rejected"]})
+        context.add_output_metadata({REJECTS_PATH: config[REJECTS_PATH], "rows": metrics["rows_rejected"]})
 
 
 @op(
+    name=WRITERS[REJECTS_KEY],
     description="Writes the rows that were left out to S3 where rejects_key says; nothing if it says nothing.",
     ins=_INS,
     required_resource_keys={"s3"},
@@ -49,39 +46,27 @@ def write_rejects(context: OpExecutionContext, metrics: dict[str, Any]) -> None:
 def write_rejects_to_s3(context: OpExecutionContext, metrics: dict[str, Any]) -> None:
     """Write the rows left out to an S3 object."""
     with reported():
-        key = _configured(context, REJECTS_KEY)
-        if key is None:
+        config = _service_config(context, REJECTS_KEY)
+        if config is None:
             return
-        format_of(key)
-        bucket = _configured(context, REJECTS_BUCKET) or _output_bucket(context)
-        check_object(context, bucket, key)
-        path = scratch(context, key)
+        place = object_place(context, config)
+        path = scratch(context, place.key)
         try:
             sink(_rows(metrics), path, path.name)
-            upload(s3_client(context), path, bucket, key, context.log.info)
+            upload(s3_client(context), path, place.bucket, place.key, context.log.info)
         finally:
             path.unlink(missing_ok=True)
-        context.add_output_metadata({"object": f"s3://{bucket}/{key}", "rows": metrics["rows_rejected"]})
+        context.add_output_metadata({"object": f"s3://{place.bucket}/{place.key}", "rows": metrics["rows_rejected"]})
 
 
 REJECTS = ReportOps(write_rejects, write_rejects_to_s3)
 
 
-def _configured(context: OpExecutionContext, key: str) -> str | None:
-    found = next((step[key] for step in other_steps(context).values() if step.get(key)), None)
+def _service_config(context: OpExecutionContext, key: str) -> Mapping[str, Any] | None:
+    found = next((step for step in other_steps(context).values() if step.get(key)), None)
     if found is None:
-        context.log.debug(f"No {key} is configured.")
+        context.log.debug(f"Rows left out are not written, since no {key} is configured.")
     return found
-
-
-def _output_bucket(context: OpExecutionContext) -> str:
-    steps = other_steps(context)
-    buckets = [
-        step["bucket_name"] for name, step in steps.items() if name.startswith("write") and "bucket_name" in step
-    ]
-    if not buckets:
-        raise DataServiceError(f"The rows left out have no bucket: give {REJECTS_BUCKET} beside {REJECTS_KEY}.")
-    return str(buckets[0])
 
 
 def _rows(metrics: dict[str, Any]) -> pl.LazyFrame:
