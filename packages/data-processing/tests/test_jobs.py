@@ -141,7 +141,7 @@ def test_a_second_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Clien
         (
             "fill_missing_values_job",
             {"columns": {"weight_kg": {"method": "mean"}}},
-            "The step fill_missing_values needs numbers, but 65 cells of the column 'weight_kg' are none: run convert_t",
+            "The step fill_missing_values needs numbers, but 65 cells of the column 'weight_kg' are none: run convert_",
         ),
         ("clean_data_job", CHAIN | {"rejects_key": "x.csv"}, "The key rejects_key is given, but this job has no step"),
         ("clean_data_job", {"steps": []}, "The steps are empty: give at least one."),
