@@ -184,7 +184,7 @@ def test_rejects_of_steps_with_different_columns_go_into_one_table() -> None:
     ]
 
 
-def test_a_costly_result_is_stored_if_there_is_a_store() -> None:
+def test_what_is_costly_to_compute_is_stored_if_there_is_a_store() -> None:
     stored = []
     frame = pl.LazyFrame({"a": ["2", "1"]})
     steps = [dp.SortRows(by=["a"]), dp.RenameColumns(names={"a": "b"})]

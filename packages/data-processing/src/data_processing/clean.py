@@ -1,7 +1,7 @@
 """Public API: clean a table by steps, and tell what each did."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec
@@ -11,11 +11,10 @@ import narwhals as nw
 from data_processing import steps as library
 from data_processing.engines import Back, lazily
 from data_processing.evaluation import figures
-from data_processing.steps.step import REASON, Inputs, Outcome, Step
+from data_processing.steps.step import REASON, Inputs, Outcome, Step, Store
 from util_services.errors import DataServiceError
 
 Parameters = ParamSpec("Parameters")
-Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 REJECTED_BY, REJECTED_BECAUSE = "rejected_by", "rejected_because"
 
 
@@ -104,7 +103,8 @@ def clean(
         frame: pandas, Polars (eager or lazy) or PyArrow table.
         steps: At least one.
         inputs: Where steps find second tables and files by their location; without it, give them the tables themselves.
-        store: Stores a table and gives it back, after steps whose result is costly to evaluate again.
+        store: Evaluates a lazy table and gives it back, cheap to read: for what is costly to compute and used several
+            times. Without it, a lazy table computes such things again, and a table in memory keeps them there.
 
     Raises:
         DataServiceError: If a column does not exist or holds what a step cannot work on.
@@ -120,14 +120,20 @@ def clean(
     if not steps:
         raise DataServiceError("The steps are empty: give at least one.")
     source, back = lazily(frame)
+    in_memory = not isinstance(nw.from_native(frame), nw.LazyFrame)
+    inputs = replace(inputs or NO_INPUTS, store=store or (_kept_in_memory if in_memory else Inputs.store))
     data, outcomes = source, []
     for step in steps:
-        outcome = step.apply(data, inputs or NO_INPUTS)
-        data = store(outcome.frame) if store and outcome.costly else outcome.frame
+        outcome = step.apply(data, inputs)
+        data = outcome.frame
         outcomes.append(outcome)
     written = {column for outcome in outcomes for column in outcome.written}
     unwritten = set(source.collect_schema().names()) - written
     return Result(back(data, unwritten), source, tuple(steps), tuple(outcomes), back)
+
+
+def _kept_in_memory(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return frame.collect().lazy()
 
 
 def _refused(step: Step | None, rows: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:

@@ -6,8 +6,8 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from data_processing.steps.selection import is_text
-from data_processing.steps.step import REASON, Outcome
+from data_processing.steps.selection import is_text, spare
+from data_processing.steps.step import REASON, Outcome, Store
 from util_services.frames import amended, map_batches
 
 CellFunction = Callable[[pl.Series], pl.Series]
@@ -31,48 +31,45 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> Outcome:
     return Outcome(amended(frame, cells), written=tuple(cells), changed=frame.select(*changed) if changed else None)
 
 
-def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str]) -> Outcome:
+def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str], store: Store) -> Outcome:
     """Replace text columns by a function of their cells, for what expressions cannot say.
+
+    Args:
+        frame: The table.
+        function: Computes new cells.
+        columns: Columns to replace.
+        store: Keeps what was computed.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Zoë", None]}))
-        >>> computed(frame, lambda cells: cells.str.normalize("NFD"), ["name"]).changed.collect().rows()
+        >>> computed(frame, lambda cells: cells.str.normalize("NFD"), ["name"], lambda each: each).changed.collect().rows()
         [(1,)]
     """
     if not columns:
         return Outcome(frame)
+    new = dict(zip(columns, spare(frame, len(columns)), strict=True))
 
-    def new(rows: pl.DataFrame) -> pl.DataFrame:
-        return pl.DataFrame([function(cells) for cells in rows.iter_columns()])
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame({new[cells.name]: function(cells) for cells in rows.iter_columns()})
 
-    def count(rows: pl.DataFrame) -> pl.DataFrame:
-        return pl.DataFrame([cells.ne_missing(function(cells)) for cells in rows.iter_columns()])
-
-    cells_changed = map_batches(frame.select(*columns), count, columns, dict.fromkeys(columns, nw.Boolean))
-    return Outcome(
-        map_batches(frame, new, columns, dict.fromkeys(columns, nw.String)),
-        written=tuple(columns),
-        changed=cells_changed.select(nw.all().sum()),
-    )
+    both = store(map_batches(frame, batch, columns, dict.fromkeys(new.values(), nw.String)))
+    return exchanged(both, new, frame.collect_schema().names())
 
 
-def exchanged(
-    both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[str], *, costly: bool = False
-) -> Outcome:
+def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[str]) -> Outcome:
     """Replace columns by others that were computed beside them, and drop those.
 
     Args:
         both: The table with the new columns.
         new: For each column the name of the one that replaces it.
         names: The columns that go on, in order.
-        costly: Whether the new columns are costly to compute.
     """
     schema = both.collect_schema()
     changed = [
         differ(_as_text(column, schema), _as_text(other, schema)).sum().alias(column) for column, other in new.items()
     ]
     frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
-    return Outcome(frame, written=tuple(new), changed=both.select(*changed) if changed else None, costly=costly)
+    return Outcome(frame, written=tuple(new), changed=both.select(*changed) if changed else None)
 
 
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:

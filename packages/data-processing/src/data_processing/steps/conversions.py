@@ -67,9 +67,8 @@ class ConvertTypes(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Convert each cell."""
-        del inputs
         readings = [self._reading(column) for column in existing(self, frame, self.types, "types")]
-        read = read_cells(self, frame, readings, self.on_failure)
+        read = read_cells(self, frame, readings, self.on_failure, inputs.store)
         outcome = exchanged(read.both, read.new, frame.collect_schema().names())
         return replace(outcome, rejects=read.rejects, keeps_rows=read.rejects is None)
 

@@ -43,7 +43,6 @@ class FormatDates(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Read and write each cell."""
-        del inputs
         columns = existing(self, frame, self.columns)
         parse = date_reader(self.formats)
         readings = [
@@ -55,7 +54,7 @@ class FormatDates(Step):
             )
             for column in columns
         ]
-        read = read_cells(self, frame, readings, self.on_failure)
+        read = read_cells(self, frame, readings, self.on_failure, inputs.store)
         outcome = exchanged(read.both, read.new, frame.collect_schema().names())
         return replace(outcome, rejects=read.rejects, keeps_rows=read.rejects is None)
 
@@ -96,7 +95,6 @@ class DeriveAge(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Compute each row's age; a birth after the day is a cell that cannot be read."""
-        del inputs
         (column,) = existing(self, frame, [self.column], "column")
         (into,) = absent(self, frame, [self.into])
         parse = date_reader(self.formats)
@@ -106,7 +104,7 @@ class DeriveAge(Step):
             what="a date of birth up to that day",
             read=lambda text: _age(parse(text), date.fromisoformat(self.reference_date)),
         )
-        read = read_cells(self, frame, [reading], self.on_failure)
+        read = read_cells(self, frame, [reading], self.on_failure, inputs.store)
         result = read.both.with_columns(nw.col(read.new[column]).alias(into))
         result = result.select(*placed(frame, column, [into], keep=not self.drop))
         return Outcome(result, written=(into,), rejects=read.rejects, keeps_rows=read.rejects is None)

@@ -11,7 +11,7 @@ from data_processing.positions import numbered
 from data_processing.steps.cells import exchanged, replaced
 from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
 from data_processing.steps.selection import existing, is_text, spare, texts
-from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
+from data_processing.steps.step import Inputs, Outcome, Step, Store, parameter, refuse
 from util_services.errors import DataServiceError, nearest
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
@@ -178,7 +178,6 @@ class FillMissingValues(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Describe each column's new cells; what is the same for all rows is evaluated."""
-        del inputs
         schema = frame.collect_schema()
         columns = existing(self, frame, self.columns)
         for fill in self.columns.values():
@@ -198,7 +197,7 @@ class FillMissingValues(Step):
         alike = [gap for gap in gaps if gap.fill.method not in _ORDERED and not gap.fill.by]
         filled = self._filled_alike(frame, alike, unread(cells))
         by_row = [gap for gap in gaps if gap not in alike]
-        return _filled_by_row(frame, by_row, filled) if by_row else replaced(frame, filled)
+        return _filled_by_row(frame, by_row, filled, inputs.store) if by_row else replaced(frame, filled)
 
     def _filled_alike(
         self, frame: nw.LazyFrame[Any], gaps: Sequence[Gap], checks: Sequence[nw.Expr]
@@ -232,7 +231,9 @@ class FillMissingValues(Step):
         )
 
 
-def _filled_by_row(frame: nw.LazyFrame[Any], gaps: Sequence[Gap], alike: Mapping[str, nw.Expr]) -> Outcome:
+def _filled_by_row(
+    frame: nw.LazyFrame[Any], gaps: Sequence[Gap], alike: Mapping[str, nw.Expr], store: Store
+) -> Outcome:
     """Fill columns whose missing cells depend on other rows, and those that are filled alike."""
     names = frame.collect_schema().names()
     both = numbered(frame, gaps[0].row)
@@ -244,7 +245,7 @@ def _filled_by_row(frame: nw.LazyFrame[Any], gaps: Sequence[Gap], alike: Mapping
         (new[gap.column],) = spare(both)
         both = _BY_ROW[gap.fill.method](both, gap, new[gap.column])
         both = both.with_columns(_filled(gap.column, nw.col(new[gap.column])).alias(new[gap.column]))
-    return exchanged(both, new, names, costly=True)
+    return exchanged(store(both), new, names)
 
 
 def _filled(column: str, value: nw.Expr) -> nw.Expr:

@@ -10,7 +10,7 @@ import polars as pl
 
 from data_processing.evaluation import aggregated
 from data_processing.steps.selection import spare
-from data_processing.steps.step import REASON, Step
+from data_processing.steps.step import REASON, Step, Store
 from util_services.errors import DataServiceError
 from util_services.frames import map_batches
 
@@ -52,7 +52,7 @@ class Read:
     rejects: nw.LazyFrame[Any] | None
 
 
-def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on_failure: str) -> Read:
+def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on_failure: str, store: Store) -> Read:
     """Read columns, and deal with cells that cannot be read as the step says.
 
     Raises:
@@ -68,7 +68,7 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
             for reading in readings
         )
 
-    both = map_batches(frame, batch, columns, {new[reading.column]: reading.dtype for reading in readings})
+    both = store(map_batches(frame, batch, columns, {new[reading.column]: reading.dtype for reading in readings}))
     failed = {
         reading.column: ~nw.col(reading.column).is_null() & nw.col(new[reading.column]).is_null()
         for reading in readings

@@ -97,7 +97,6 @@ class SortRows(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Sort, the position breaking ties."""
-        del inputs
         names = frame.collect_schema().names()
         by = existing(self, frame, self.by, "by")
         cells = numbers(self, frame, list(self.as_numbers))
@@ -106,7 +105,7 @@ class SortRows(Step):
         descending = [column in self.descending for column in by]
         ordered = numbered(frame, row).with_columns(*sorted_by)
         ordered = ordered.sort(*keys, row, descending=[*descending, False], nulls_last=True)
-        return Outcome(ordered.select(*names), costly=True)
+        return Outcome(inputs.store(ordered.select(*names)))
 
 
 @dataclass(frozen=True, kw_only=True)

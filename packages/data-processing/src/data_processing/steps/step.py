@@ -13,6 +13,10 @@ REASON = "__reason__"
 """Column of the rows that a step leaves out: why, in words without a cell value."""
 
 
+Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
+"""Takes a lazy table and gives one that holds the same and is cheap to read."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Outcome:
     """What a step made of a table; nothing of it is evaluated yet.
@@ -23,7 +27,6 @@ class Outcome:
         changed: One row with, for each column whose cells may have changed, how many did; ``None`` if none can have.
         rejects: The rows that were left out, as they came, and :data:`REASON`; ``None`` if the step judges no rows.
         keeps_rows: Whether the table that goes on has the rows of the one before, no more and no fewer.
-        costly: Whether the table is better stored than evaluated again for every use.
     """
 
     frame: nw.LazyFrame[Any]
@@ -31,20 +34,22 @@ class Outcome:
     changed: nw.LazyFrame[Any] | None = None
     rejects: nw.LazyFrame[Any] | None = None
     keeps_rows: bool = True
-    costly: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """Where steps find what they need besides the table.
+    """What steps need besides the table.
 
     Attributes:
         table: Opens a second table by its location.
         document: Reads a file, such as a schema, by its location.
+        store: Evaluates a table, if it can, and gives it back: for what is costly to compute and used several times, as
+            the table that goes on, the rows left out, the cells counted.
     """
 
     table: Callable[[str], Any]
     document: Callable[[str], bytes]
+    store: Store = lambda frame: frame
 
 
 class Step(ABC):

@@ -65,18 +65,17 @@ class JoinTable(Step):
         known = left.join(keys, on=on, how="left")
         rejects = known.filter(nw.col(match).is_null()).sort(row).drop(row, match)
         if self.how == "anti":
-            return Outcome(rejects, keeps_rows=False, costly=True)
+            return Outcome(inputs.store(rejects), keeps_rows=False)
         new = absent(self, frame, [f"{self.prefix}{column}" for column in brought], "columns")
         second, position = self._second(other, on, dict(zip(brought, new, strict=True)))
         joined = left.join(second, on=on, how="left" if self.how == "left" else "inner")
         joined = joined.sort(row, position, nulls_last=True).drop(row, position)
         because = nw.lit("has no match in the second table").alias(REASON)
         return Outcome(
-            joined,
+            inputs.store(joined),
             written=tuple(new),
             rejects=rejects.with_columns(because) if self.how == "inner" else None,
             keeps_rows=self.how == "left" and self.repeated_keys != "repeat",
-            costly=True,
         )
 
     def _brought(self, other: nw.LazyFrame[Any]) -> list[str]:

@@ -49,8 +49,7 @@ class StandardiseText(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Rewrite each cell."""
-        del inputs
-        return computed(frame, self._standardised, texts(self, frame, self.columns))
+        return computed(frame, self._standardised, texts(self, frame, self.columns), inputs.store)
 
     def _standardised(self, cells: pl.Series) -> pl.Series:
         if self.normal_form != "keep":
