@@ -42,7 +42,8 @@ def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Zoë", None]}))
-        >>> computed(frame, lambda cells: cells.str.normalize("NFD"), ["name"], lambda each: each).changed.collect().rows()
+        >>> outcome = computed(frame, lambda cells: cells.str.normalize("NFD"), ["name"], lambda each: each)
+        >>> outcome.changed.collect().rows()
         [(1,)]
     """
     if not columns:
