@@ -24,6 +24,7 @@ CLEANING: dict[str, Step] = {
     "fill along": dp.FillMissingValues(
         columns={"age": Fill(method="interpolate"), "city": Fill(method="forward", by=["sex"])}
     ),
+    "filter": dp.FilterRows(condition='age > 2 and city != "Oslo"'),
     "incomplete rows": dp.DropIncompleteRows(columns=["age", "city"], above=0.5),
     "incomplete columns": dp.DropIncompleteColumns(above=0.6),
     "text": dp.StandardiseText(case="title", strip_accents=True),

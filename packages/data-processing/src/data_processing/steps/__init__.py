@@ -9,6 +9,7 @@ from data_processing.steps.columns import (
     SelectColumns,
     SplitColumn,
 )
+from data_processing.steps.conditions import FilterRows
 from data_processing.steps.conversions import ConvertTypes
 from data_processing.steps.dates import DeriveAge, FormatDates
 from data_processing.steps.duplicates import RemoveDuplicates
@@ -39,6 +40,7 @@ ALL: tuple[type[Step], ...] = (
     DropColumns,
     SplitColumn,
     JoinColumns,
+    FilterRows,
     SampleRows,
     SortRows,
     JoinTable,
@@ -56,6 +58,7 @@ __all__ = [
     "DropIncompleteRows",
     "Fill",
     "FillMissingValues",
+    "FilterRows",
     "FormatDates",
     "Inputs",
     "JoinColumns",
