@@ -7,6 +7,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from data_processing.repository import defs
+from util_services.failures import InvalidRunConfigError
 from util_services.staging import staging_root
 
 if TYPE_CHECKING:
@@ -25,12 +26,19 @@ CHAIN: dict[str, Any] = {
 DIRTY = 'id,"name",note\n01,Ann,"a ""b"", c"\n02,Bo,\n03,Ann,""\n'
 
 
-def run(name: str, read: dict[str, Any], write: dict[str, Any], service: dict[str, Any]) -> ExecuteInProcessResult:
+def run(
+    name: str,
+    read: dict[str, Any],
+    write: dict[str, Any],
+    service: dict[str, Any],
+    instance: DagsterInstance | None = None,
+) -> ExecuteInProcessResult:
     on_s3 = name.endswith("_s3")
     reader, writer = ("read_csv_from_s3", "write_csv_to_s3") if on_s3 else ("read_csv_to_df", "write_df_to_csv")
     op = "clean_data" if name.startswith("clean") else name.removesuffix("_s3").removesuffix("_job")
     ops = {reader: {"config": read}, writer: {"config": write}, op: {"config": service}}
-    return defs.resolve_job_def(name).execute_in_process(run_config={"ops": ops}, raise_on_error=False)
+    job = defs.resolve_job_def(name)
+    return job.execute_in_process(run_config={"ops": ops}, raise_on_error=False, instance=instance)
 
 
 def run_locally(tmp_path: Path, name: str, service: dict[str, Any], source: Path = SAMPLE) -> ExecuteInProcessResult:
@@ -125,11 +133,6 @@ def test_a_second_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Clien
     [
         (
             "remove_duplicates_job",
-            {"columns": ["nam"]},
-            "The column 'nam' in columns of the step remove_duplicates does",
-        ),
-        (
-            "remove_duplicates_job",
             {"keep": "one"},
             "The keep 'one' of the step remove_duplicates is unknown: choose fir",
         ),
@@ -137,6 +140,37 @@ def test_a_second_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Clien
             "fill_missing_values_job",
             {"columns": {}},
             "The step fill_missing_values has nothing to fill: name at least o",
+        ),
+        (
+            "fill_missing_values_job_s3",
+            {"columns": {"a": {"method": "men"}}},
+            "The method 'men' of filling is unknown: did you mean 'mean'?",
+        ),
+        (
+            "clean_data_job",
+            {"steps": [{"step": {"filter_rows": {"condition": "open('/etc/passwd').read() == 'x'"}}}]},
+            "The expression",
+        ),
+    ],
+)
+def test_a_mistake_in_parameters_is_found_before_the_run_starts(
+    instance: DagsterInstance, name: str, service: dict[str, Any], sentence: str
+) -> None:
+    place = {"bucket_name": "b", "file_key": "k.csv"} if name.endswith("_s3") else {"output_path": "out.csv"}
+    source = place if name.endswith("_s3") else {"input_path": str(SAMPLE)}
+    with pytest.raises(InvalidRunConfigError) as caught:
+        run(name, source, place, service, instance=instance)
+    assert str(caught.value).startswith(sentence)
+    assert instance.get_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "service", "sentence"),
+    [
+        (
+            "remove_duplicates_job",
+            {"columns": ["nam"]},
+            "The column 'nam' in columns of the step remove_duplicates does",
         ),
         (
             "fill_missing_values_job",
@@ -162,6 +196,15 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
 ) -> None:
     assert failure(run_locally(tmp_path, name, service)).startswith(sentence)
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_op_without_required_keys_needs_no_configuration(tmp_path: Path) -> None:
+    ops = {
+        "read_csv_to_df": {"config": {"input_path": str(SAMPLE)}},
+        "write_df_to_csv": {"config": {"output_path": str(tmp_path / "out.csv")}},
+    }
+    assert defs.resolve_job_def("remove_duplicates_job").execute_in_process(run_config={"ops": ops}).success
+    assert (tmp_path / "out.csv").read_text().count("\n") == 195
 
 
 def test_rejected_rows_do_not_replace_the_input_or_the_output(tmp_path: Path) -> None:

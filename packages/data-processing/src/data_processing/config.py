@@ -6,7 +6,8 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Optional, Union, cast, get_args, get_origin, get_type_hints
 
 from dagster import Config
-from pydantic import Field, create_model
+from dagster_shared.check import CheckError
+from pydantic import Field, ValidationError, create_model
 
 from data_processing.steps import STEPS, FillMissingValues, RemoveDuplicates, Step
 
@@ -112,6 +113,27 @@ class Rejects(Config):
 
 _RemoveDuplicates: Any = CONFIGS[RemoveDuplicates.name]
 _FillMissingValues: Any = CONFIGS[FillMissingValues.name]
+
+
+def check(config: type[Rejects], written: Mapping[str, Any]) -> None:
+    """Refuse parameters that are wrong whatever the table, before a run starts.
+
+    Args:
+        config: The configuration class.
+        written: The configuration as the user wrote it. What only Dagster can tell of it (variables of the environment,
+            missing keys) is left to Dagster.
+
+    Raises:
+        DataServiceError: If a parameter is wrong.
+
+    Examples:
+        >>> check(RemoveDuplicatesConfig, {"keep": "last"})
+    """
+    try:
+        steps = config(**written)
+    except (ValidationError, CheckError):
+        return
+    _ = steps.steps
 
 
 class RemoveDuplicatesConfig(_RemoveDuplicates, Rejects):  # type: ignore[misc]  # its base is made at run time

@@ -1,9 +1,11 @@
 """Cleaning jobs, each on local files and on S3 objects."""
 
+from functools import partial
 from typing import Any
 
 from dagster import OpDefinition
 
+from data_processing.config import CleanDataConfig, FillMissingValuesConfig, Rejects, RemoveDuplicatesConfig, check
 from data_processing.ops import clean_data, fill_missing_values, remove_duplicates
 from data_processing.reject_ops import REJECTS
 from util_services.jobs import TableJobs, table_jobs
@@ -12,7 +14,14 @@ _OPERATION = "DATA_PROCESSING"
 _SAMPLE = "examples/registrations.csv"
 
 
-def _jobs(service: OpDefinition, name: str, description: str, sample_output: str, config: dict[str, Any]) -> TableJobs:
+def _jobs(
+    service: OpDefinition,
+    configs: type[Rejects],
+    name: str,
+    description: str,
+    sample_output: str,
+    config: dict[str, Any],
+) -> TableJobs:
     return table_jobs(
         service,
         name=name,
@@ -22,11 +31,13 @@ def _jobs(service: OpDefinition, name: str, description: str, sample_output: str
         sample_output=f"output/{sample_output}",
         config=config,
         reports=REJECTS,
+        check=partial(check, configs),
     )
 
 
 remove_duplicates_job, remove_duplicates_job_s3 = _jobs(
     remove_duplicates,
+    RemoveDuplicatesConfig,
     "remove_duplicates_job",
     "Keeps one row, or none, of those that are equal in some columns.",
     "registrations_distinct.csv",
@@ -35,6 +46,7 @@ remove_duplicates_job, remove_duplicates_job_s3 = _jobs(
 
 fill_missing_values_job, fill_missing_values_job_s3 = _jobs(
     fill_missing_values,
+    FillMissingValuesConfig,
     "fill_missing_values_job",
     "Fills missing cells, each column by a method of its own.",
     "registrations_filled.csv",
@@ -48,6 +60,7 @@ fill_missing_values_job, fill_missing_values_job_s3 = _jobs(
 
 clean_data_job, clean_data_job_s3 = _jobs(
     clean_data,
+    CleanDataConfig,
     "clean_data_job",
     "Cleans and transforms a table by a list of steps, and tells what each did.",
     "registrations_clean.csv",
