@@ -2,6 +2,14 @@
 
 from dagster import Definitions, in_process_executor
 
+from data_processing.jobs import (
+    clean_data_job,
+    clean_data_job_s3,
+    fill_missing_values_job,
+    fill_missing_values_job_s3,
+    remove_duplicates_job,
+    remove_duplicates_job_s3,
+)
 from dataframe_level_anonymisation.jobs import (
     anonymise_job,
     anonymise_job_s3,
@@ -38,6 +46,12 @@ from util_services.staging import staging_io_manager
 defs = Definitions(
     jobs=[
         data_processing_job,
+        remove_duplicates_job,
+        remove_duplicates_job_s3,
+        fill_missing_values_job,
+        fill_missing_values_job_s3,
+        clean_data_job,
+        clean_data_job_s3,
         k_anonymity_job,
         k_anonymity_job_s3,
         l_diversity_job,

@@ -10,6 +10,10 @@ from dagster import DagsterError, Failure, RetryRequested
 from util_services.errors import DataServiceError
 
 
+class InvalidRunConfigError(DagsterError):
+    """A mistake that is found in a run configuration before the run starts, told in one sentence."""
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn exceptions of a block into a :class:`dagster.Failure` of one sentence.

@@ -3,7 +3,8 @@
 Executor, staging and the JSON logger are bound on the jobs, because a provider's ``Definitions`` brings only ``s3``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypedDict
 
 from dagster import (
@@ -21,6 +22,8 @@ from dagster import (
 )
 
 from util_services.custom_json_logger import simpl_json_logger
+from util_services.errors import DataServiceError
+from util_services.failures import InvalidRunConfigError
 from util_services.ops import (
     preview_dataframe,
     read_csv_from_s3,
@@ -62,6 +65,10 @@ def bindings() -> Bindings:
     )
 
 
+Check = Callable[[Mapping[str, Any]], None]
+"""Takes the configuration of an op as the user wrote it, and raises a :class:`DataServiceError` if it is wrong."""
+
+
 class ReportOps(NamedTuple):
     """Two ops that write a report, each with the inputs ``metrics`` and ``written`` (Nothing) and without outputs.
 
@@ -90,6 +97,7 @@ def table_jobs(
     sample_input: str,
     sample_output: str,
     reports: ReportOps | None = None,
+    check: Check | None = None,
 ) -> TableJobs:
     """Build ``NAME`` on local files and ``NAME_s3`` on S3 objects: read → preview → service → preview → write.
 
@@ -102,6 +110,7 @@ def table_jobs(
         sample_input: Path of the sample, also its key in the sample bucket.
         sample_output: Path, and key, of the result.
         reports: Ops that put a report beside the result once it is written.
+        check: Refuses a configuration of the service op before a run starts.
     """
 
     @graph(name=name, description=description)
@@ -128,9 +137,10 @@ def table_jobs(
         "write_csv_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
     }
     tags = {BUSINESS_OPERATION: business_operation}
+    checks = {service.name: check} if check else {}
     return TableJobs(
-        service_job(local, tags=tags, default_ops=local_files | service_config),
-        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+        service_job(local, tags=tags, default_ops=local_files | service_config, checks=checks),
+        service_job(on_s3, tags=tags, default_ops=objects | service_config, checks=checks),
     )
 
 
@@ -222,7 +232,13 @@ def report_jobs(
     )
 
 
-def service_job(steps: GraphDefinition, *, tags: Mapping[str, str], default_ops: Mapping[str, Any]) -> JobDefinition:
+def service_job(
+    steps: GraphDefinition,
+    *,
+    tags: Mapping[str, str],
+    default_ops: Mapping[str, Any],
+    checks: Mapping[str, Check] | None = None,
+) -> JobDefinition:
     """Build a job with a complete default run configuration.
 
     The default applies as a whole: as soon as a run config has ``ops``, a required key that it leaves out is an error
@@ -232,6 +248,7 @@ def service_job(steps: GraphDefinition, *, tags: Mapping[str, str], default_ops:
         steps: The job's graph; its name becomes the job's.
         tags: Tags of the job and its runs.
         default_ops: The ``ops`` part of the default run configuration.
+        checks: For some ops by name, what refuses a configuration before a run starts.
     """
     bound = bindings()
     schema: Any = steps.to_job(
@@ -246,9 +263,21 @@ def service_job(steps: GraphDefinition, *, tags: Mapping[str, str], default_ops:
         graph_def=steps,
         tags=tags,
         config=ConfigMapping(
-            config_schema=fields, config_fn=lambda config: config, receive_processed_config_values=False
+            config_schema=fields,
+            config_fn=partial(_checked, checks=checks or {}),
+            receive_processed_config_values=False,
         ),
         # Where to_job gets resources, Dagster wants all of them at once; this leaves ``s3`` to the Definitions.
         _was_explicitly_provided_resources=False,
         **bound,
     )
+
+
+def _checked(config: dict[str, Any], checks: Mapping[str, Check]) -> dict[str, Any]:
+    """Give a job's configuration as it is, if no op refuses its own."""
+    for op, check in checks.items():
+        try:
+            check((config["ops"].get(op) or {}).get("config") or {})
+        except DataServiceError as error:
+            raise InvalidRunConfigError(str(error)) from None
+    return config

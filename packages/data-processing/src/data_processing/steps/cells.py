@@ -1,0 +1,103 @@
+"""Outcomes of steps that change cells, and how many they change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from data_processing.steps.selection import is_text, spare
+from data_processing.steps.step import REASON, Outcome, Store
+from util_services.frames import amended, map_batches
+
+CellFunction = Callable[[pl.Series], pl.Series]
+"""Takes some cells of a column and gives as many, of the same type."""
+
+
+def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> Outcome:
+    """Replace columns, each cell from its own row alone and of the same type.
+
+    Args:
+        frame: The table.
+        cells: For each column its new cells.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"city": ["Rome", None]}))
+        >>> outcome = replaced(frame, {"city": nw.col("city").fill_null("?")})
+        >>> outcome.frame.collect().rows(), outcome.changed.collect().rows()
+        ([('Rome',), ('?',)], [(1,)])
+    """
+    changed = [differ(nw.col(column), new).sum().alias(column) for column, new in cells.items()]
+    return Outcome(amended(frame, cells), written=tuple(cells), changed=frame.select(*changed) if changed else None)
+
+
+def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str], store: Store) -> Outcome:
+    """Replace text columns by a function of their cells, for what expressions cannot say.
+
+    Args:
+        frame: The table.
+        function: Computes new cells.
+        columns: Columns to replace.
+        store: Keeps what was computed.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"name": ["Zoë", None]}))
+        >>> outcome = computed(frame, lambda cells: cells.str.normalize("NFD"), ["name"], lambda each: each)
+        >>> outcome.changed.collect().rows()
+        [(1,)]
+    """
+    if not columns:
+        return Outcome(frame)
+    new = dict(zip(columns, spare(frame, len(columns)), strict=True))
+
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame({new[cells.name]: function(cells) for cells in rows.iter_columns()})
+
+    both = store(map_batches(frame, batch, columns, dict.fromkeys(new.values(), nw.String)))
+    return exchanged(both, new, frame.collect_schema().names())
+
+
+def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[str]) -> Outcome:
+    """Replace columns by others that were computed beside them, and drop those.
+
+    Args:
+        both: The table with the new columns.
+        new: For each column the name of the one that replaces it.
+        names: The columns that go on, in order.
+    """
+    schema = both.collect_schema()
+    changed = [
+        differ(_as_text(column, schema), _as_text(other, schema)).sum().alias(column) for column, other in new.items()
+    ]
+    frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
+    return Outcome(frame, written=tuple(new), changed=both.select(*changed) if changed else None)
+
+
+def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:
+    """Tell which cells differ, a missing one from any other that is not."""
+    return (old != new).fill_null(value=False) | (old.is_null() & ~new.is_null()) | (~old.is_null() & new.is_null())
+
+
+def left_out(frame: nw.LazyFrame[Any], refused: nw.Expr, reason: str) -> Outcome:
+    """Leave out rows, each judged by its own cells alone.
+
+    Args:
+        frame: The table.
+        refused: Which rows; a missing truth value counts as false.
+        reason: Why, without a cell value.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"age": [25, None]}))
+        >>> left_out(frame, nw.col("age").is_null(), "has no age").rejects.collect().rows()
+        [(None, 'has no age')]
+    """
+    judged = refused.fill_null(value=False)
+    return Outcome(
+        amended(frame, {}, ~judged),
+        rejects=frame.filter(judged).with_columns(nw.lit(reason).alias(REASON)),
+        keeps_rows=False,
+    )
+
+
+def _as_text(column: str, schema: nw.Schema) -> nw.Expr:
+    return nw.col(column) if is_text(schema[column]) else nw.col(column).cast(nw.String)
