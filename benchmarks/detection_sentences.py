@@ -183,6 +183,25 @@ TEMPLATES = {
     """,
 }
 
+EVERYWHERE = (
+    "[time] GET /v2/items/[order]?page=[small] 200 [uuid] {IP_ADDRESS}",
+    "ISBN [isbn] – [coordinates] – [hash] – {EMAIL} – [quantity] – [time]",
+)
+
+# Faker's towns and firms are made of surnames; these exist.
+_TOWNS = {
+    "en": "London Manchester Leeds Edinburgh Cardiff Bristol Liverpool Glasgow",
+    "fr": "Paris Lyon Marseille Toulouse Nantes Strasbourg Bordeaux Lille Rennes Grenoble",
+    "de": "Berlin Hamburg München Köln Stuttgart Leipzig Dresden Bremen",
+    "es": "Madrid Barcelona Valencia Sevilla Zaragoza Bilbao Granada",
+    "it": "Roma Milano Napoli Torino Palermo Bologna Firenze",
+    "nl": "Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg",
+    "pl": "Warszawy Krakowa Gdańska Poznania Wrocławia Łodzi",
+    "pt": "Lisboa Porto Braga Coimbra Faro Évora",
+    "sv": "Stockholm Göteborg Malmö Uppsala Linköping Örebro",
+}
+_FIRMS = ("Siemens", "Renault", "Airbus", "Volkswagen", "Philips", "Nokia", "Ericsson", "Michelin", "Nestlé", "IKEA")
+
 NAMES = frozenset({"PERSON", "ORGANISATION", "LOCATION"})
 STRUCTURED = (
     "EMAIL",
@@ -238,7 +257,7 @@ class Sentence:
 def sentences(language: str, count: int, seed: int = 0) -> list[Sentence]:
     """Make sentences of a language, the same for the same seed."""
     writer = _Writer(language, seed)
-    templates = [line.strip() for line in TEMPLATES[language].strip().splitlines()]
+    templates = [*(line.strip() for line in TEMPLATES[language].strip().splitlines()), *EVERYWHERE]
     return [writer.fill(template) for template in itertools.islice(itertools.cycle(templates), count)]
 
 
@@ -387,8 +406,8 @@ _IDENTIFIERS: dict[str, Callable[[_Writer], str]] = {
 
 _VALUES: dict[str, Callable[[_Writer], str]] = {
     "PERSON": lambda writer: f"{writer.faker.first_name()} {writer.faker.last_name()}",
-    "ORGANISATION": lambda writer: writer.faker.company(),
-    "LOCATION": lambda writer: writer.faker.city(),
+    "ORGANISATION": lambda writer: writer.random.choice(_FIRMS),
+    "LOCATION": lambda writer: writer.random.choice(_TOWNS[writer.language].split()),
     "EMAIL": lambda writer: writer.random.choice((writer.faker.email, writer.faker.company_email))(),
     "PHONE_NUMBERS": _Writer.phone,
     "VALID_PHONE": _Writer.assigned_phone,
@@ -413,4 +432,9 @@ _TRAPS: dict[str, Callable[[_Writer], str]] = {
     "quantity": lambda writer: str(writer.random.randint(100, 9_999)),
     "small": lambda writer: str(writer.random.randint(1, 500)),
     "year": lambda writer: str(writer.random.randint(1980, 2025)),
+    "time": lambda writer: writer.faker.time(),
+    "uuid": lambda writer: writer.faker.uuid4(),
+    "isbn": lambda writer: writer.faker.isbn13(),
+    "hash": lambda writer: writer.faker.sha1(),
+    "coordinates": lambda writer: f"{writer.faker.latitude()}, {writer.faker.longitude()}",
 }
