@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from field_level_pseudo_anonymisation.detection.spans import SCHEMA
-from field_level_pseudo_anonymisation.free_text.envelopes import find
 from field_level_pseudo_anonymisation.free_text.steps import TextReversal, TextStep
 from field_level_pseudo_anonymisation.memory_key_store import MemoryKeyStore
 from field_level_pseudo_anonymisation.techniques import (
@@ -316,11 +315,11 @@ def test_half_a_surrogate_pair_is_refused() -> None:
 
 
 def test_a_text_in_a_file_is_read_in_pieces(tmp_path: Path) -> None:
-    text = Text.write(["ANN wrote\n" * 200_000], tmp_path / "text")
-    result = pseudonymise(text, *STEPS, detector=Runs())
+    text = Text.write(["ANN wrote\n" * 500_000], tmp_path / "text")
+    result = pseudonymise(text, TextStep(KeyedHash("mine"), ["NAME"]), detector=Runs())
     pieces = list(result.output)
     assert len(pieces) > 1
     result.finish()
-    assert len({each.payload for each in find(pieces[0])}) == 1
-    assert result.metrics["entities"] == {"NAME": 200_000}
+    assert len(set("".join(pieces).splitlines())) == 1
+    assert result.metrics["entities"] == {"NAME": 500_000}
     assert result.metrics["texts_processed"] == 1
