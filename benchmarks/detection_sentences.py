@@ -183,6 +183,20 @@ TEMPLATES = {
     """,
 }
 
+# Faker's towns and firms are made of surnames; these exist.
+_TOWNS = {
+    "en": "London Manchester Leeds Edinburgh Cardiff Bristol Liverpool Glasgow",
+    "fr": "Paris Lyon Marseille Toulouse Nantes Strasbourg Bordeaux Lille Rennes Grenoble",
+    "de": "Berlin Hamburg München Köln Stuttgart Leipzig Dresden Bremen",
+    "es": "Madrid Barcelona Valencia Sevilla Zaragoza Bilbao Granada",
+    "it": "Roma Milano Napoli Torino Palermo Bologna Firenze",
+    "nl": "Amsterdam Rotterdam Utrecht Eindhoven Groningen Tilburg",
+    "pl": "Warszawy Krakowa Gdańska Poznania Wrocławia Łodzi",
+    "pt": "Lisboa Porto Braga Coimbra Faro Évora",
+    "sv": "Stockholm Göteborg Malmö Uppsala Linköping Örebro",
+}
+_FIRMS = ("Siemens", "Renault", "Airbus", "Volkswagen", "Philips", "Nokia", "Ericsson", "Michelin", "Nestlé", "IKEA")
+
 NAMES = frozenset({"PERSON", "ORGANISATION", "LOCATION"})
 STRUCTURED = (
     "EMAIL",
@@ -387,8 +401,8 @@ _IDENTIFIERS: dict[str, Callable[[_Writer], str]] = {
 
 _VALUES: dict[str, Callable[[_Writer], str]] = {
     "PERSON": lambda writer: f"{writer.faker.first_name()} {writer.faker.last_name()}",
-    "ORGANISATION": lambda writer: writer.faker.company(),
-    "LOCATION": lambda writer: writer.faker.city(),
+    "ORGANISATION": lambda writer: writer.random.choice(_FIRMS),
+    "LOCATION": lambda writer: writer.random.choice(_TOWNS[writer.language].split()),
     "EMAIL": lambda writer: writer.random.choice((writer.faker.email, writer.faker.company_email))(),
     "PHONE_NUMBERS": _Writer.phone,
     "VALID_PHONE": _Writer.assigned_phone,

@@ -87,7 +87,7 @@ IDENTIFIERS = (
     Identifier(
         "BE",
         "Rijksregisternummer / numéro de registre national",
-        r"[0-9]{2}\.?[0-9]{2}\.?[0-9]{2}[- ]?[0-9]{3}[. ]?[0-9]{2}",
+        r"[0-9]{2}[. ]?[0-9]{2}[. ]?[0-9]{2}[- ]?[0-9]{3}[. ]?[0-9]{2}",
         _any(nn.is_valid, bis.is_valid),
         "rijksregister|insz|niss|registre national|numéro national|rrn|bis-n",
     ),

@@ -1,5 +1,6 @@
 """Names of persons, organisations and places, found by spaCy's language models."""
 
+import re
 import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from babel.numbers import list_currencies
 
 from field_level_pseudo_anonymisation.detection.entities import Entity
 from field_level_pseudo_anonymisation.detection.languages import Language
@@ -37,6 +39,11 @@ _QUANTITIES = frozenset(
 
 # Components of a pipeline on which entities do not depend.
 _IDLE = "attribute_ruler lemmatizer morphologizer parser senter tagger textcat textcat_multilabel trainable_lemmatizer"
+
+# Words with letters and without figures: models take numbers beside a name for a part of it, or for a name.
+_WORD = r"(?<!\S)[^\s\d@]*[^\W\d_][^\s\d@]*(?!\S)"
+_NAMES = re.compile(rf"(?s:.*[\u3400-\u9fff].*)|{_WORD}(?:\s+{_WORD})*")  # Chinese sets no spaces
+_CURRENCIES = list_currencies()  # codes such as EUR, which some models take for names
 
 _WINDOW = 20_000  # characters that the model reads at once, so that memory does not grow with the text
 _BATCH = 128  # texts
@@ -75,11 +82,10 @@ class NameRecogniser:
         ):  # a pipeline is not safe in several threads, and remembers words
             for document, (place, offset) in loaded.pipeline.pipe(windows, as_tuples=True, batch_size=_BATCH):
                 for span in document.ents:
-                    entity = self._entity(span.label_)
-                    text = span.text.strip()
-                    if entity and text:
-                        start = offset + span.start_char + span.text.index(text)
-                        yield place, start, start + len(text), entity, SCORE
+                    if entity := self._entity(span.label_):
+                        for first, last in _names(span.text):
+                            start = offset + span.start_char
+                            yield place, start + first, start + last, entity, SCORE
 
     def _entity(self, label: str) -> str | None:
         entity = _ENTITIES.get(label)
@@ -157,6 +163,15 @@ def _chosen(model: str) -> str:
     official = model.count("_") == 3  # noqa: PLR2004 - language_kind_genre_size
     remedy = f"run `python -m spacy download {model}`." if official else nearest(model, installed)
     raise DataServiceError(f"The spaCy model {model!r} is not installed (names: false does without): {remedy}")
+
+
+def _names(span: str) -> Iterator[tuple[int, int]]:
+    """Give what of a span can be names.
+
+    >>> list(_names("Ann Lee 0176 1234"))
+    [(0, 7)]
+    """
+    return (name.span() for name in _NAMES.finditer(span) if name[0] not in _CURRENCIES)
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:
