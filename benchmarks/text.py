@@ -4,9 +4,9 @@
 
 The peer is what a user would write: a loop over the lines with Python's `re`, for the e-mail addresses, telephone
 numbers, URLs and bank accounts that are in the text, each replaced by [REDACTED]. It checks nothing (no checksum, no
-context, no ranges of telephone numbers), and is run in turn with the job in the same process, on the same file, so that
-the ratio holds on a noisy machine. Start-up is not counted. Memory is the peak resident set of a process of its own, for
-a quarter of the text and for the whole. The encrypting job is measured with a key file.
+context, no ranges of telephone numbers), and is run in turn with the job in the same process, on the same file, so
+that the ratio holds on a noisy machine. Start-up is not counted. Memory is the peak resident set of a process of its
+own, for a quarter of the text and for the whole. The encrypting job is measured with a key file.
 """
 
 import argparse
