@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import spacy
 from cryptography.fernet import Fernet
 from dagster import Definitions, ExecuteInProcessResult, graph, op
 
@@ -257,6 +258,24 @@ def test_an_op_on_strings_of_ones_own_fits_in_between(tmp_path: Path) -> None:
     job = Definitions(jobs=[service_job(own, tags={}, default_ops=ops)]).resolve_job_def("own")
     assert job.execute_in_process().success
     assert (tmp_path / "out.txt").read_text() == "to [redacted]\n"
+
+
+def test_names_are_found_by_a_model_from_a_folder_that_the_operator_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    for folder in ("data/model", "model"):
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Agnes Whitcombe"}])
+        pipeline.to_disk(tmp_path / folder)
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
+    (tmp_path / "data/in.txt").write_text("To Agnes Whitcombe and Bo\n")
+    techniques = [{"redact": {"pii": ["PERSON"]}}]
+    source, target = Path("in.txt"), Path("out.txt")
+    assert run_locally(FORWARD, source, target, techniques, model="./model").success
+    assert (tmp_path / "data/out.txt").read_text() == "To [REDACTED] and Bo\n"
+    said = failure(run_locally(FORWARD, source, target, techniques, model="../model"))
+    assert said.startswith("The path '../model' lies outside the folder that DATA_ROOT allows")
 
 
 MISTAKES: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [

@@ -1,5 +1,6 @@
 """Run configuration of the ops on free text; the field descriptions show in the Launchpad."""
 
+import re
 from typing import Literal
 
 from dagster import Config
@@ -15,6 +16,7 @@ from field_level_pseudo_anonymisation.techniques.retain import Retain
 from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Technique
 from field_level_pseudo_anonymisation.techniques.tokenise import Tokenise
 from field_level_pseudo_anonymisation.text import Detection
+from util_services.access import data_path
 
 _KEY_NAME = "Name of the key in the key store; never the key itself."
 _LANGUAGE = "ISO 639-1 code of the text's language: en it de nl fr pl es pt sv no da fi el lt ro ru uk zh."
@@ -185,14 +187,23 @@ class UnstructuredConfig(Config):
         return [each.step() for each in self.used_function]
 
     def detection(self) -> Detection:
-        """Tell how personal data is found."""
+        """Tell how personal data is found.
+
+        Raises:
+            DataServiceError: If the model is a folder outside of ``DATA_ROOT``.
+        """
         return Detection(
             names=self.names,
-            model=self.model,
+            model=_allowed(self.model),
             high_recall=self.high_recall,
             patterns=self.patterns,
             words=self.words,
         )
+
+
+def _allowed(model: str | None) -> str | None:
+    """Confine a model's folder to ``DATA_ROOT``; a name has nothing to confine."""
+    return model if model is None or re.fullmatch(r"\w+", model) else str(data_path(model))
 
 
 class TextColumnsConfig(UnstructuredConfig):
