@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -34,7 +35,24 @@ def test_equal_values_get_equal_stand_ins_of_the_kind_and_others_differ(kind: st
     assert all(result and "\n" not in result for result in results)
 
 
-def test_stand_ins_are_the_same_in_another_process_and_in_threads() -> None:
+@pytest.fixture
+def _threads_switch_often() -> Iterator[None]:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("_threads_switch_often")
+def test_stand_ins_are_the_same_in_threads() -> None:
+    transform = Surrogate("k", "name", "de_DE").transform(Scope("name", Keys()))
+    here = transform(pl.Series(TEXTS)).to_list()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: transform(pl.Series(TEXTS)).to_list(), range(8)))
+    assert results == [here] * 8
+
+
+def test_stand_ins_are_the_same_in_another_process() -> None:
     here = made(Surrogate("k", "name", "de_DE"))
     program = """if True:
         import polars as pl
@@ -48,10 +66,6 @@ def test_stand_ins_are_the_same_in_another_process_and_in_threads() -> None:
     """
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert shown.strip().split("|") == here[:3]
-    transform = Surrogate("k", "name", "de_DE").transform(Scope("name", Keys()))
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: transform(pl.Series(TEXTS)).to_list(), range(8)))
-    assert results == [here] * 8
 
 
 def test_stand_ins_depend_on_field_version_locale_and_policy() -> None:

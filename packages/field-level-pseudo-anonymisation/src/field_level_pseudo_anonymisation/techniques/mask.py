@@ -68,15 +68,19 @@ class Mask(Technique):
     def transform(self, scope: Scope) -> Transform:
         """Give the function that masks texts."""
         del scope
-        mask = PRESETS[self.preset] if self.preset else self._ends
-        expression = mask(pl.first(), self.character)
-        return lambda texts: texts.to_frame().select(expression).to_series()
+        if self.preset:
+            preset = PRESETS[self.preset](pl.first(), self.character)
+            return lambda texts: texts.to_frame().select(preset).to_series()
+        return self._ends
 
-    def _ends(self, text: pl.Expr, character: str) -> pl.Expr:
-        length, kept = text.str.len_chars(), self.keep_first + self.keep_last
-        middle = text.str.slice(self.keep_first, length.cast(pl.Int64) - kept)
-        seen = text.str.head(self.keep_first) + _covered(middle, character) + text.str.tail(self.keep_last)
-        return pl.when(length > kept).then(seen).otherwise(_covered(text, character))
+    def _ends(self, texts: pl.Series) -> pl.Series:
+        rows = texts.to_frame().select(text=pl.first(), length=pl.first().str.len_chars().cast(pl.Int64))
+        text, length, kept = pl.col("text"), pl.col("length"), self.keep_first + self.keep_last
+        longest = rows.select(length.max().fill_null(0)).item()
+        cover = pl.lit(self.character * longest).str
+        seen = text.str.head(self.keep_first) + cover.head(length - kept) + text.str.tail(self.keep_last)
+        masked = pl.when(length > kept).then(seen).otherwise(cover.head(length))
+        return rows.select(masked).to_series().alias(texts.name)
 
 
 def _covered(text: pl.Expr, character: str, pattern: str = "(?s).") -> pl.Expr:

@@ -52,10 +52,11 @@ class TokenTable:
         self._location, self._key, self._storage = location, key, storage
         stored = storage.read(location)
         self._version = None if stored is None else stored.version
-        self._entries = _SCHEMA.to_frame() if stored is None else self._opened(stored.content)
+        self._stored = _SCHEMA.to_frame() if stored is None else self._opened(stored.content)
         self._alike: dict[tuple[str, Policy], dict[str, str]] = {}
         self._single: list[pl.DataFrame] = []
-        self._by_token: dict[str, tuple[int, pl.DataFrame]] = {}
+        self._by_token: dict[str, tuple[int, dict[str, str]]] = {}
+        self._grew = False
 
     @property
     def is_new(self) -> bool:
@@ -74,21 +75,24 @@ class TokenTable:
         if policy is Policy.RANDOMISED:
             tokens = pl.Series(values.name, make(len(values)), dtype=pl.String)
             self._single.append(_entries(field, policy, values, tokens))
+            self._grew = True
             return tokens
         known = self._known(field, policy)
         wanted = values.to_list()
         missing = [value for value in dict.fromkeys(wanted) if value not in known]
         for value, token in zip(missing, make(len(missing)), strict=True):
             known.setdefault(value, token)  # another thread may have been first
+            self._grew = True
         return pl.Series(values.name, [known[value] for value in wanted], dtype=pl.String)
 
     def values(self, tokens: pl.Series, field: str) -> pl.Series:
         """Give the value of each token, missing where it is none of this field."""
-        size, entries = self._by_token.get(field, (-1, self._entries))
+        size, known = self._by_token.get(field, (-1, {}))
         if size != self._size:
-            size, entries = self._size, self._all().filter(pl.col("field") == field).select("token", "value")
-            self._by_token[field] = size, entries
-        return tokens.alias("token").to_frame().join(entries, on="token", how="left", maintain_order="left")["value"]
+            size, entries = self._size, self._all().filter(pl.col("field") == field)
+            known = dict(zip(entries["token"].to_list(), entries["value"].to_list(), strict=True))
+            self._by_token[field] = size, known
+        return pl.Series(tokens.name, list(map(known.get, tokens.to_list())), dtype=pl.String)
 
     def finish(self) -> None:
         """Store the table if it grew, whole or not at all.
@@ -96,41 +100,42 @@ class TokenTable:
         Raises:
             DataServiceError: If it cannot be stored, or another run changed it.
         """
-        entries = self._all()
-        if entries.height == self._entries.height:
+        if not self._grew:
             return
         file = io.BytesIO()
-        entries.write_parquet(file)
+        self._all().write_parquet(file)
         content = _sealed(file.getbuffer(), self._key)
         self._version = self._storage.write(self._location, content, replacing=self._version)
-        self._entries, self._single = entries, []
+        self._grew = False
 
     @property
     def _size(self) -> int:
         """Grows with every entry that is made."""
-        return self._entries.height + sum(map(len, self._single)) + sum(map(len, self._alike.values()))
+        return self._stored.height + sum(map(len, self._single)) + sum(map(len, self._alike.values()))
 
     def _known(self, field: str, policy: Policy) -> dict[str, str]:
         known = self._alike.get((field, policy))
         if known is None:
-            known = self._alike.setdefault((field, policy), self._stored(field, policy))
+            known = self._alike.setdefault((field, policy), self._to_use_again(field, policy))
         return known
 
-    def _stored(self, field: str, policy: Policy) -> dict[str, str]:
-        """Give the tokens to use again; those of other runs are alike only within those."""
+    def _to_use_again(self, field: str, policy: Policy) -> dict[str, str]:
+        """Give the stored tokens that this run shall use, too; those of the other policies are each run's own."""
         if policy is not Policy.DETERMINISTIC:
             return {}
-        entries = self._entries.filter(pl.col("field") == field, pl.col("policy") == policy)
+        entries = self._stored.filter(pl.col("field") == field, pl.col("policy") == policy)
         return dict(zip(entries["value"].to_list(), entries["token"].to_list(), strict=True))
 
     def _all(self) -> pl.DataFrame:
-        """Give the stored entries and those of this run, each token once."""
-        parts = [self._entries, *self._single]
+        """Give the stored entries and those of this run."""
+        parts, rest = [*self._single], self._stored
         for (field, policy), known in list(self._alike.items()):
             pairs = list(known.items())  # in one step: others may add some
             values, tokens = (pl.Series([pair[place] for pair in pairs], dtype=pl.String) for place in (0, 1))
             parts.append(_entries(field, policy, values, tokens))
-        return pl.concat(parts).unique("token", keep="first", maintain_order=True)
+            if policy is Policy.DETERMINISTIC:  # what was stored of this is in here
+                rest = rest.filter((pl.col("field") != field) | (pl.col("policy") != policy))
+        return pl.concat([rest, *parts])
 
     def _opened(self, content: bytes) -> pl.DataFrame:
         try:
