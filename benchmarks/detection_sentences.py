@@ -183,6 +183,11 @@ TEMPLATES = {
     """,
 }
 
+EVERYWHERE = (
+    "[time] GET /v2/items/[order]?page=[small] 200 [uuid] {IP_ADDRESS}",
+    "ISBN [isbn] – [coordinates] – [hash] – {EMAIL} – [quantity] – [time]",
+)
+
 # Faker's towns and firms are made of surnames; these exist.
 _TOWNS = {
     "en": "London Manchester Leeds Edinburgh Cardiff Bristol Liverpool Glasgow",
@@ -252,7 +257,7 @@ class Sentence:
 def sentences(language: str, count: int, seed: int = 0) -> list[Sentence]:
     """Make sentences of a language, the same for the same seed."""
     writer = _Writer(language, seed)
-    templates = [line.strip() for line in TEMPLATES[language].strip().splitlines()]
+    templates = [*(line.strip() for line in TEMPLATES[language].strip().splitlines()), *EVERYWHERE]
     return [writer.fill(template) for template in itertools.islice(itertools.cycle(templates), count)]
 
 
@@ -427,4 +432,9 @@ _TRAPS: dict[str, Callable[[_Writer], str]] = {
     "quantity": lambda writer: str(writer.random.randint(100, 9_999)),
     "small": lambda writer: str(writer.random.randint(1, 500)),
     "year": lambda writer: str(writer.random.randint(1980, 2025)),
+    "time": lambda writer: writer.faker.time(),
+    "uuid": lambda writer: writer.faker.uuid4(),
+    "isbn": lambda writer: writer.faker.isbn13(),
+    "hash": lambda writer: writer.faker.sha1(),
+    "coordinates": lambda writer: f"{writer.faker.latitude()}, {writer.faker.longitude()}",
 }

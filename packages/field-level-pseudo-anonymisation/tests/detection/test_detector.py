@@ -1,3 +1,4 @@
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
@@ -47,6 +48,11 @@ def test_several_threads_may_use_one_detector() -> None:
     with ThreadPoolExecutor(4) as threads:
         heights = [frame.height for frame in threads.map(detector.detect, batches)]
     assert heights == list(range(1, 30))
+
+
+def test_a_detector_can_be_sent_to_another_process() -> None:
+    detector = Detector("en", entities=["EMAIL", "X"], names=False, patterns=iter([("X", ["x1"])]))
+    assert found(pickle.loads(pickle.dumps(detector)), "x1 a@b.example c@d") == [("X", "x1"), ("EMAIL", "a@b.example")]
 
 
 def test_an_unknown_language_is_told_with_the_choices() -> None:

@@ -18,7 +18,7 @@ NEEDS_MODEL = pytest.mark.skipif(
 def structured() -> dict[str, Score]:
     items, found = [], []
     for language in LOCALES:
-        group = sentences(language, 28, seed=1)
+        group = sentences(language, 32, seed=1)
         spans = Detector(language, names=False).detect(pl.Series([item.text for item in group]))
         items += group
         found += by_text(spans, len(group))
@@ -42,15 +42,15 @@ def test_no_kind_of_entity_is_found_much_worse_than_others(structured: dict[str,
 
 @NEEDS_MODEL
 def test_at_least_9_of_10_persons_are_found_in_french() -> None:
-    group = sentences("fr", 56, seed=1)
+    group = sentences("fr", 64, seed=1)
     texts = pl.Series([item.text for item in group])
-    assert scores(group, by_text(Detector("fr").detect(texts), 56), ["PERSON"], "ent_type")["PERSON"].recall >= 0.9
+    assert scores(group, by_text(Detector("fr").detect(texts), 64), ["PERSON"], "ent_type")["PERSON"].recall >= 0.9
 
 
 @NEEDS_MODEL
 def test_names_do_not_swallow_the_structured_entities_beside_them() -> None:
-    group = sentences("fr", 56, seed=1)
+    group = sentences("fr", 64, seed=1)
     texts = pl.Series([item.text for item in group])
-    result = scores(group, by_text(Detector("fr").detect(texts), 56), STRUCTURED)["all"]
+    result = scores(group, by_text(Detector("fr").detect(texts), 64), STRUCTURED)["all"]
     assert result.recall >= 0.98
     assert result.precision >= 0.95

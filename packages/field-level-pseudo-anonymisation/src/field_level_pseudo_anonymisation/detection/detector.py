@@ -1,8 +1,9 @@
 """Finds personal data in texts."""
 
 from collections.abc import Collection
+from functools import partial
 from itertools import chain
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -73,7 +74,16 @@ class Detector:
         Raises:
             DataServiceError: If the language, an entity, the model, a pattern or a word is unknown or malformed.
         """
-        own = (*own_patterns(patterns), *own_words(words))
+        self._settings: dict[str, Any] = {
+            "language": language,
+            "entities": None if entities is None else tuple(entities),
+            "names": names,
+            "model": model,
+            "high_recall": high_recall,
+            "patterns": dict(patterns),
+            "words": dict(words),
+        }
+        own = (*own_patterns(self._settings["patterns"]), *own_words(self._settings["words"]))
         known = {*map(str, Entity), *chain.from_iterable(recogniser.entities for recogniser in own)}
         self.entities = _wanted(entities, known)
         spoken = look_up(language)
@@ -87,6 +97,10 @@ class Detector:
             self._recognisers.append(name_recogniser(spoken, wanted_names, model=model, high_recall=high_recall))
         elif entities is not None:
             _refuse_what_only_models_find(wanted_names.difference(*(recogniser.entities for recogniser in own)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let workers of an engine make their own: expressions and models do not travel."""
+        return partial(Detector, **self._settings), ()
 
     def detect(self, texts: pl.Series) -> pl.DataFrame:
         """Find personal data.

@@ -2,7 +2,7 @@
 
 A checksum alone proves little: one random number in ten has that of a Dutch BSN. An identifier therefore also has its
 own name or a general one nearby ("BSN", "national id"), or it stands in a text of its country's language and is
-distinctive, which is to say that at most about one random number of its form in forty would be taken for it.
+distinctive: a birthday, letters or a strong checksum let at most about one random string of its form in twenty pass.
 """
 
 from dataclasses import dataclass

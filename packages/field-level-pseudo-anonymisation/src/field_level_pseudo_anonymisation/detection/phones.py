@@ -21,6 +21,7 @@ _OTHER = (
     r"|^[0-9]{4}[./-][0-9]{1,2}[./-][0-9]{1,2}(?:[^0-9./-]|$)"
     r"|^[0-9]{1,3}(?:\.[0-9]{1,3}){3}$"  # an IP address
     r"|^[0-9]{1,3}(?:[., ][0-9]{3})*,[0-9]{1,2}$"  # an amount
+    r"|^[0-9]{1,3}\.[0-9]{4,}$"  # a decimal fraction
 )
 # Without the word for it, only a trunk prefix or the usual groups make a telephone number of a few digits.
 _LIKELY = pl.col("value").str.contains(r"^\(?0|[ ()./–-]") & (pl.col("value").str.count_matches("[0-9]") <= 13)  # noqa: PLR2004
@@ -90,7 +91,7 @@ def recognisers(language: Language) -> tuple[Recogniser, ...]:
         Recogniser(
             Entity.PHONE_NUMBERS,
             value=_NUMBER,
-            lead=r"^|[^0-9A-Za-z_.,/+@#&=-]|[^0-9][.:/-]",
+            lead=r"^|[^0-9A-Za-z_.,/+@#&=-]|[^0-9A-Za-z][.:/]|\p{L}[.:]",
             hint=r"[0-9](?:[ ().\-/\x{a0}\x{202f}\x{2011}–]{0,3}[0-9]){5}",
             evidence=partial(_numbers, language.regions),
         ),
