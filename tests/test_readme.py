@@ -48,7 +48,7 @@ def test_every_example_configuration_runs(example: Path, tmp_path: Path, monkeyp
     (tmp_path / "examples").symlink_to(PROJECT / "examples")
     config = yaml.safe_load(example.read_text())
     assert defs.resolve_job_def(example.stem).execute_in_process(run_config=config).success
-    assert list((tmp_path / "output").glob("*.csv"))
+    assert list((tmp_path / "output").glob("*.*"))
     assert list((tmp_path / "output" / "logs").glob("simpl_run_*.json"))
 
 

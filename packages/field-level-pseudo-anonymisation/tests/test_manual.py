@@ -33,9 +33,9 @@ def test_the_reference_has_every_key_as_the_code_does(name: str) -> None:
 
 
 def test_every_technique_can_be_configured_and_is_in_the_decision_table() -> None:
-    assert set(STEPS) == set(TECHNIQUES)
+    assert set(STEPS) == set(TECHNIQUES) - {"retain"}  # which leaves spans of a text from later steps
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (yes[^|]*|no) \|$", MANUAL, flags=re.MULTILINE))
-    assert set(rows) == set(TECHNIQUES)
+    assert set(rows) == set(STEPS)
     for name, reversible in rows.items():
         assert reversible.startswith("yes") is issubclass(TECHNIQUES[name], ReversibleTechnique), name
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import spacy
 from cryptography.fernet import Fernet
 from dagster import Definitions, ExecuteInProcessResult, graph, op
 
@@ -21,11 +22,28 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 LETTER, NOTES = EXAMPLES / "letter.txt", EXAMPLES / "notes.csv"
 FORWARD, BACK = "anonymise_pseudonymise_unstructured", "depseudonymise_unstructured"
 COLUMNS_FORWARD, COLUMNS_BACK = "anonymise_pseudonymise_text_columns", "depseudonymise_text_columns"
-PSEUDONYMS = [
-    {"encrypt": {"pii": ["EMAIL"], "key_name": "texts"}},
-    {"deterministic_encrypt": {"pii": ["PHONE_NUMBERS", "URL"], "key_name": "texts"}},
-]
-UNDO = [{"decrypt": {"key_name": "texts"}}, {"deterministic_decrypt": {"key_name": "texts"}}]
+DIGITS = {"alphabet": "digits", "keep_other": True}
+
+
+def pseudonyms(table: str) -> list[dict[str, Any]]:
+    """Every reversible technique."""
+    return [
+        {"encrypt": {"pii": ["EMAIL"], "key_name": "texts"}},
+        {"deterministic_encrypt": {"pii": ["URL", "DATE_OF_BIRTH"], "key_name": "texts"}},
+        {"format_preserving": {"pii": ["PHONE_NUMBERS", "CREDIT_CARD"], "key_name": "texts"} | DIGITS},
+        {"tokenise": {"pii": ["IBAN", "CREDENTIALS"], "key_name": "texts", "mapping_table": table}},
+    ]
+
+
+def undo(table: str) -> list[dict[str, Any]]:
+    return [
+        {"decrypt": {"key_name": "texts"}},
+        {"deterministic_decrypt": {"key_name": "texts"}},
+        {"format_preserving_decrypt": {"key_name": "texts"} | DIGITS},
+        {"detokenise": {"key_name": "texts", "mapping_table": table}},
+    ]
+
+
 THERE: dict[str, Any] = {"names": False}
 
 
@@ -123,11 +141,15 @@ def test_defaults_that_need_a_key_say_so_where_there_is_no_key_store(service: st
 
 
 def test_texts_round_trip_locally_with_their_line_ends_and_compressed(key: str, tmp_path: Path) -> None:
-    source = tmp_path / "in.txt"
-    source.write_bytes("\ufeffé bo@example.org\r\n[[x]] [[EMAIL:encrypt:y]] +44 20 7946 0018\rend".encode())
+    source, table = tmp_path / "in.txt", str(tmp_path / "table")
+    more = "\r\n[[x]] [[EMAIL:encrypt:y]] +44 20 7946 0018\rend"
+    source.write_bytes(("\ufeff" + LETTER.read_text() + more).encode())
     there, back = tmp_path / "there.txt.gz", tmp_path / "back.txt"
-    assert run_locally(FORWARD, source, there, PSEUDONYMS, **THERE).success
-    result = run_locally(BACK, there, back, UNDO)
+    forward = run_locally(FORWARD, source, there, pseudonyms(table), **THERE)
+    assert forward.success
+    techniques = {"encrypt", "deterministic_encrypt", "format_preserving", "tokenise"}
+    assert set(forward.output_for_node(FORWARD, "metrics")["techniques"]) == techniques
+    result = run_locally(BACK, there, back, undo(table))
     assert result.success
     assert back.read_bytes() == source.read_bytes()
     assert "| passages that look like pseudonyms but are text | 1 |" in report(result, BACK)
@@ -135,20 +157,58 @@ def test_texts_round_trip_locally_with_their_line_ends_and_compressed(key: str, 
 
 def test_texts_round_trip_on_s3(key: str, bucket: str, s3: "S3Client") -> None:
     s3.upload_file(str(LETTER), bucket, "in.txt")
-    assert run_on_s3(FORWARD, bucket, ("in.txt", "there.txt"), PSEUDONYMS, **THERE).success
+    table = f"s3://{bucket}/table"
+    assert run_on_s3(FORWARD, bucket, ("in.txt", "there.txt"), pseudonyms(table), **THERE).success
     assert b"@" not in s3.get_object(Bucket=bucket, Key="there.txt")["Body"].read()
-    assert run_on_s3(BACK, bucket, ("there.txt", "back.txt"), UNDO).success
+    assert run_on_s3(BACK, bucket, ("there.txt", "back.txt"), undo(table)).success
     assert s3.get_object(Bucket=bucket, Key="back.txt")["Body"].read() == LETTER.read_bytes()
 
 
 def test_text_columns_round_trip_on_s3(key: str, bucket: str, s3: "S3Client") -> None:
     s3.upload_file(str(NOTES), bucket, "in.csv")
-    columns = {"text_columns": ["note"]}
-    assert run_on_s3(COLUMNS_FORWARD, bucket, ("in.csv", "there.csv"), PSEUDONYMS, **columns, **THERE).success
-    result = run_on_s3(COLUMNS_BACK, bucket, ("there.csv", "back.csv"), UNDO, **columns)
+    table, columns = f"s3://{bucket}/table", {"text_columns": ["note"]}
+    assert run_on_s3(
+        COLUMNS_FORWARD, bucket, ("in.csv", "there.csv"), pseudonyms(table)[:3], **columns, **THERE
+    ).success
+    result = run_on_s3(COLUMNS_BACK, bucket, ("there.csv", "back.csv"), undo(table)[:3], **columns)
     assert result.success
     assert s3.get_object(Bucket=bucket, Key="back.csv")["Body"].read() == NOTES.read_bytes()
     assert result.output_for_node(COLUMNS_BACK, "metrics")["texts_processed"] == 3
+
+
+def test_a_number_that_is_too_short_to_encrypt_in_its_format_is_one_sentence(key: str, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("room 12")
+    techniques = [{"format_preserving": {"pii": ["ROOM"], "key_name": key}}]
+    more = THERE | {"patterns": {"ROOM": ["[0-9]+"]}}
+    said = failure(run_locally(FORWARD, tmp_path / "in.txt", tmp_path / "out.txt", techniques, **more))
+    assert said.startswith("At least 1 values of 'ROOM' have fewer than 6 characters of the alphabet 'digits'")
+    assert said.endswith("use another technique, such as deterministic_encrypt.")
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_a_mapping_table_is_written_only_with_the_text(key: str, tmp_path: Path) -> None:
+    techniques = [{"tokenise": {"pii": ["EMAIL"], "key_name": key, "mapping_table": str(tmp_path / "table")}}]
+    techniques += [{"shift_date": {"pii": ["DATE"], "key_name": key, "max_days": 9}}]  # fails: not ISO dates
+    source = tmp_path / "in.txt"
+    source.write_text("bo@example.org, 3 May 2026\n")
+    assert not run_locally(FORWARD, source, tmp_path / "out.txt", techniques, **THERE).success
+    assert not (tmp_path / "table").exists()
+
+
+def test_a_stand_in_a_mask_and_a_shifted_date_read_like_text(key: str, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("Bo wrote to bo@example.org on 2026-03-05, card 4111 1111 1111 1111\n")
+    techniques = [
+        {"mask": {"pii": ["CREDIT_CARD"], "preset": "card"}},
+        {"surrogate": {"pii": ["EMAIL"], "key_name": key, "kind": "email"}},
+        {"shift_date": {"pii": ["DATE"], "key_name": key, "max_days": 9}},
+        {"drop": {"pii": ["PERSON"]}},
+    ]
+    more = THERE | {"words": {"PERSON": ["Bo"]}}
+    assert run_locally(FORWARD, tmp_path / "in.txt", tmp_path / "out.txt", techniques, **more).success
+    written = (tmp_path / "out.txt").read_text()
+    form = r" wrote to \S+@\S+ on 2026-0[23]-[0-9]{2}, card \*{4} \*{4} \*{4} 1111\n"
+    assert re.fullmatch(form, written)
+    assert "bo@example.org" not in written
 
 
 def test_a_text_that_another_tool_encrypted_is_restored_also_after_rotation(
@@ -167,12 +227,12 @@ def test_a_wrong_key_fails_with_the_number_and_nothing_is_written_or_left(
 ) -> None:
     vault.store_key(SAMPLE_KEY_NAME, SAMPLE_KEY)
     source, target = EXAMPLES / "letter_pseudonymised.txt", tmp_path / "out.txt"
-    undo = [{"decrypt": {"key_name": key}}, {"deterministic_decrypt": {"key_name": SAMPLE_KEY_NAME}}]
-    said = failure(run_locally(BACK, source, target, undo))
+    steps_back = [{"decrypt": {"key_name": key}}, {"deterministic_decrypt": {"key_name": SAMPLE_KEY_NAME}}]
+    said = failure(run_locally(BACK, source, target, steps_back))
     assert re.match(r"Of 13 pseudonyms in the text, 9 are not authenticated by the keys given: give the key", said)
     assert not target.exists()
     assert not list((tmp_path / "staging").rglob("*checkpoint-*.text*"))  # four names had been restored in it
-    kept = run_locally(BACK, source, target, undo, on_error="keep")
+    kept = run_locally(BACK, source, target, steps_back, on_error="keep")
     assert kept.success
     assert "| pseudonyms of other keys kept as they were | 9 |" in report(kept, BACK)
     assert "Agnes Whitcombe" in target.read_text()
@@ -200,6 +260,24 @@ def test_an_op_on_strings_of_ones_own_fits_in_between(tmp_path: Path) -> None:
     assert (tmp_path / "out.txt").read_text() == "to [redacted]\n"
 
 
+def test_names_are_found_by_a_model_from_a_folder_that_the_operator_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    for folder in ("data/model", "model"):
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": "Agnes Whitcombe"}])
+        pipeline.to_disk(tmp_path / folder)
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
+    (tmp_path / "data/in.txt").write_text("To Agnes Whitcombe and Bo\n")
+    techniques = [{"redact": {"pii": ["PERSON"]}}]
+    source, target = Path("in.txt"), Path("out.txt")
+    assert run_locally(FORWARD, source, target, techniques, model="./model").success
+    assert (tmp_path / "data/out.txt").read_text() == "To [REDACTED] and Bo\n"
+    said = failure(run_locally(FORWARD, source, target, techniques, model="../model"))
+    assert said.startswith("The path '../model' lies outside the folder that DATA_ROOT allows")
+
+
 MISTAKES: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [
     (FORWARD, [{"redact": {"pii": ["EMIAL"]}}], THERE, "The entity 'EMIAL' is unknown: did you mean 'EMAIL'?"),
     (FORWARD, [{"redact": {"pii": []}}], THERE, "The step 1 (redact) names no pii"),
@@ -207,7 +285,12 @@ MISTAKES: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [
     (FORWARD, [{"redact": {"pii": ["EMAIL"]}}], THERE | {"language": "xx"}, "The language 'xx' is"),
     (FORWARD, [{"encrypt": {"pii": ["EMAIL"], "key_name": "no-such"}}], THERE, "The key 'no-such' does not exist"),
     (FORWARD, [{"redact": {"pii": ["PERSON"]}}], THERE | {"words": {"person": ["x"]}}, "The entity name 'person' is"),
-    (BACK, UNDO, {"on_error": "skip"}, "The on_error 'skip' is unknown: choose fail or keep."),
+    (
+        BACK,
+        [{"decrypt": {"key_name": "texts"}}],
+        {"on_error": "skip"},
+        "The on_error 'skip' is unknown: choose fail or keep.",
+    ),
     (BACK, [{"decrypt": {"key_name": "../x"}}], {}, "The key name '../x' is malformed"),
 ]
 

@@ -9,7 +9,28 @@ Examples:
     [('[REDACTED]', 'Oslo'), (None, 'Rome')]
 """
 
+from field_level_pseudo_anonymisation.free_text.steps import TextReversal, TextStep
 from field_level_pseudo_anonymisation.pseudonymise import Result, depseudonymise, pseudonymise
 from field_level_pseudo_anonymisation.steps import Reversal, Step
+from field_level_pseudo_anonymisation.text import (
+    TextResult,
+    depseudonymise_text,
+    depseudonymise_text_columns,
+    pseudonymise_text,
+    pseudonymise_text_columns,
+)
 
-__all__ = ["Result", "Reversal", "Step", "depseudonymise", "pseudonymise"]
+__all__ = [
+    "Result",
+    "Reversal",
+    "Step",
+    "TextResult",
+    "TextReversal",
+    "TextStep",
+    "depseudonymise",
+    "depseudonymise_text",
+    "depseudonymise_text_columns",
+    "pseudonymise",
+    "pseudonymise_text",
+    "pseudonymise_text_columns",
+]

@@ -26,7 +26,7 @@ Rewrite = Callable[[list[str]], tuple[list[str], Counts]]
 """Takes texts and gives as many, in order, and counts. May be called from several threads."""
 
 _SEGMENT_CHARACTERS = 4096  # a few paragraphs: enough context, and language models need not hold more
-_BATCH_CHARACTERS = 1 << 20
+_BATCH_CHARACTERS = 4 << 20  # each call has a cost of its own, each distinct value is looked at once in it
 
 
 class Detection(TypedDict, total=False):

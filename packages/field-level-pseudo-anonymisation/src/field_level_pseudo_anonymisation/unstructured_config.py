@@ -1,6 +1,6 @@
 """Run configuration of the ops on free text; the field descriptions show in the Launchpad."""
 
-from collections.abc import Callable, Mapping
+import re
 from typing import Literal
 
 from dagster import Config
@@ -11,9 +11,12 @@ from field_level_pseudo_anonymisation.free_text.steps import TextReversal, TextS
 from field_level_pseudo_anonymisation.steps import FAIL
 from field_level_pseudo_anonymisation.techniques.deterministic_encrypt import DeterministicEncrypt
 from field_level_pseudo_anonymisation.techniques.encrypt import Encrypt
+from field_level_pseudo_anonymisation.techniques.format_preserving import FormatPreserving
 from field_level_pseudo_anonymisation.techniques.retain import Retain
 from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Technique
+from field_level_pseudo_anonymisation.techniques.tokenise import Tokenise
 from field_level_pseudo_anonymisation.text import Detection
+from util_services.access import data_path
 
 _KEY_NAME = "Name of the key in the key store; never the key itself."
 _LANGUAGE = "ISO 639-1 code of the text's language: en it de nl fr pl es pt sv no da fi el lt ro ru uk zh."
@@ -37,49 +40,85 @@ class _PiiFields(_Pii):
 class HashPii(configs.HashParameters, _Pii):
     """SHA-2 hexadecimal digits; whoever guesses a value can check it."""
 
-    kind: Literal["hash"] = "hash"
+    name: Literal["hash"] = "hash"
 
 
 class KeyedHashPii(configs.KeyedHashParameters, _PiiFields):
     """HMAC-SHA-256 hexadecimal digits; only the holder of the key can check a guess."""
 
-    kind: Literal["keyed_hash"] = "keyed_hash"
+    name: Literal["keyed_hash"] = "keyed_hash"
 
 
 class EncryptPii(configs.EncryptParameters, _PiiFields):
     """Fernet tokens; the holder of the key can restore them."""
 
-    kind: Literal["encrypt"] = "encrypt"
+    name: Literal["encrypt"] = "encrypt"
 
 
 class DeterministicEncryptPii(configs.DeterministicEncryptParameters, _PiiFields):
     """AES-SIV in an envelope; equal values get equal texts, and the holder of the key can restore them."""
 
-    kind: Literal["deterministic_encrypt"] = "deterministic_encrypt"
+    name: Literal["deterministic_encrypt"] = "deterministic_encrypt"
+
+
+class FormatPreservingPii(configs.FormatPreservingParameters, _PiiFields):
+    """FF1 in an envelope; digits become as many digits, and the holder of the key can restore them."""
+
+    name: Literal["format_preserving"] = "format_preserving"
+
+
+class TokenisePii(configs.TokeniseParameters, _PiiFields):
+    """Random tokens in an envelope; the holder of the key and the mapping table can restore them."""
+
+    name: Literal["tokenise"] = "tokenise"
+
+
+class MaskPii(configs.MaskParameters, _Pii):
+    """Characters are covered, but for the first and last few."""
+
+    name: Literal["mask"] = "mask"
 
 
 class RedactPii(configs.RedactParameters, _Pii):
     """[REDACTED] in place of every span."""
 
-    kind: Literal["redact"] = "redact"
+    name: Literal["redact"] = "redact"
 
 
 class ReplacePii(configs.ReplaceParameters, _Pii):
     """One text in place of every span."""
 
-    kind: Literal["replace"] = "replace"
+    name: Literal["replace"] = "replace"
 
 
 class DropPii(configs.DropParameters, _Pii):
     """Nothing in place of every span."""
 
-    kind: Literal["drop"] = "drop"
+    name: Literal["drop"] = "drop"
+
+
+class SurrogatePii(configs.SurrogateParameters, _PiiFields):
+    """A made-up name, address or the like."""
+
+    name: Literal["surrogate"] = "surrogate"
+
+
+class ShiftDatePii(configs.ShiftDateParameters, _PiiFields):
+    """Dates move by some days; one that is not written as told is an error."""
+
+    name: Literal["shift_date"] = "shift_date"
+
+
+class RoundNumberPii(configs.RoundNumberParameters, _Pii):
+    """Numbers become multiples of a step; for entities of your own."""
+
+    name: Literal["round_number"] = "round_number"
 
 
 class RetainPii(_Pii):
     """The span stays as it is, and no later step changes it."""
 
-    kind: Literal["retain"] = "retain"
+    name: Literal["retain"] = "retain"
 
     def built(self) -> Technique:
         """Give the technique."""
@@ -90,8 +129,21 @@ class UnstructuredStep(Config):
     """One step."""
 
     technique: (
-        HashPii | KeyedHashPii | EncryptPii | DeterministicEncryptPii | RedactPii | ReplacePii | DropPii | RetainPii
-    ) = Field(discriminator="kind", description="A technique by its name, with its entities and parameters.")
+        HashPii
+        | KeyedHashPii
+        | EncryptPii
+        | DeterministicEncryptPii
+        | FormatPreservingPii
+        | TokenisePii
+        | MaskPii
+        | RedactPii
+        | ReplacePii
+        | DropPii
+        | SurrogatePii
+        | ShiftDatePii
+        | RoundNumberPii
+        | RetainPii
+    ) = Field(discriminator="name", description="A technique by its name, with its entities and parameters.")
 
     def step(self) -> TextStep:
         """Give the step.
@@ -135,14 +187,23 @@ class UnstructuredConfig(Config):
         return [each.step() for each in self.used_function]
 
     def detection(self) -> Detection:
-        """Tell how personal data is found."""
+        """Tell how personal data is found.
+
+        Raises:
+            DataServiceError: If the model is a folder outside of ``DATA_ROOT``.
+        """
         return Detection(
             names=self.names,
-            model=self.model,
+            model=_allowed(self.model),
             high_recall=self.high_recall,
             patterns=self.patterns,
             words=self.words,
         )
+
+
+def _allowed(model: str | None) -> str | None:
+    """Confine a model's folder to ``DATA_ROOT``; a name has nothing to confine."""
+    return model if model is None or re.fullmatch(r"\w+", model) else str(data_path(model))
 
 
 class TextColumnsConfig(UnstructuredConfig):
@@ -159,31 +220,59 @@ class _Undo(Config):
 class Decrypt(_Undo):
     """Undoes encrypt: bare Fernet tokens, also of other tools, and those in envelopes."""
 
-    kind: Literal["decrypt"] = "decrypt"
+    name: Literal["decrypt"] = "decrypt"
+
+    def built(self) -> ReversibleTechnique:
+        """Give the technique that is undone."""
+        return Encrypt(self.key_name)
 
 
 class DeterministicDecrypt(_Undo):
     """Undoes deterministic_encrypt."""
 
-    kind: Literal["deterministic_decrypt"] = "deterministic_decrypt"
+    name: Literal["deterministic_decrypt"] = "deterministic_decrypt"
+
+    def built(self) -> ReversibleTechnique:
+        """Give the technique that is undone."""
+        return DeterministicEncrypt(self.key_name)
 
 
-_REVERSALS: Mapping[str, Callable[[str], ReversibleTechnique]] = {
-    "decrypt": Encrypt,
-    "deterministic_decrypt": DeterministicEncrypt,
-}
+class FormatPreservingDecrypt(_Undo):
+    """Undoes format_preserving; a wrong key is not noticed."""
+
+    name: Literal["format_preserving_decrypt"] = "format_preserving_decrypt"
+    alphabet: str = Field(default="digits", description="As it was then.")
+    keep_other: bool = Field(default=False, description="As it was then.")
+    key_version: int | None = Field(
+        default=None, description="Version of the key that was used; default the newest. No other is tried."
+    )
+
+    def built(self) -> ReversibleTechnique:
+        """Give the technique that is undone."""
+        return FormatPreserving(self.key_name, self.alphabet, self.keep_other, self.key_version)
+
+
+class Detokenise(_Undo):
+    """Undoes tokenise."""
+
+    name: Literal["detokenise"] = "detokenise"
+    mapping_table: str = Field(description="Where the table of tokens is: a path or s3://bucket/key.")
+
+    def built(self) -> ReversibleTechnique:
+        """Give the technique that is undone."""
+        return Tokenise(self.key_name, self.mapping_table)
 
 
 class UnstructuredUndoStep(Config):
     """One step back."""
 
-    technique: Decrypt | DeterministicDecrypt = Field(
-        discriminator="kind", description="What is undone, by its name, with the key."
+    technique: Decrypt | DeterministicDecrypt | FormatPreservingDecrypt | Detokenise = Field(
+        discriminator="name", description="What is undone, by its name, with the key."
     )
 
     def reversal(self) -> TextReversal:
         """Give the step."""
-        return TextReversal(_REVERSALS[self.technique.kind](self.technique.key_name), self.technique.share_as)
+        return TextReversal(self.technique.built(), self.technique.share_as)
 
 
 class UnstructuredUndoConfig(Config):

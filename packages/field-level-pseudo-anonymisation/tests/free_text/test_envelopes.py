@@ -12,8 +12,7 @@ from field_level_pseudo_anonymisation.free_text.envelopes import (
     stands_alone,
 )
 
-# of the Fernet specification (generate.json); the same in every worker, as it names tests
-KEY = b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="  # of the Fernet specification, as is the token
 TOKEN = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7JcbmrR64jVmpU4IwqDA=="
 
 

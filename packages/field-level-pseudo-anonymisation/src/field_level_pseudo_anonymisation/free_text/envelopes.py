@@ -56,6 +56,11 @@ class Envelope(NamedTuple):
     payload: str
 
 
+def positions(text: str) -> list[tuple[int, int]]:
+    """Give the start and end of all envelopes, in order; cheaper than :func:`find`."""
+    return [match.span() for match in _SEALED.finditer(text)] if any(mark in text for mark in MARKS) else []
+
+
 def find(text: str) -> Iterator[Envelope]:
     """Find all envelopes, in order.
 

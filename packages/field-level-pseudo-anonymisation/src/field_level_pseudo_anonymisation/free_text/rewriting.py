@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from field_level_pseudo_anonymisation.free_text.envelopes import find, literal, stands_alone
+from field_level_pseudo_anonymisation.free_text.envelopes import literal, positions, stands_alone
 
 
 class Place(NamedTuple):
@@ -73,10 +73,10 @@ def sealed(text: str, places: Sequence[Place]) -> tuple[str, int]:
         if place.bare and stands_alone(_last(parts[at - 1]), parts[at + 1][:1]) and _apart(places, number):
             parts[at] = place.bare
     result, own = _joined(parts, places)
-    found = {(each.start, each.end) for each in find(result)}
+    found = set(positions(result))
     if not own <= found:  # brackets around a bare token make an envelope of another kind
         result, own = _joined(enveloped, places)
-        found = {(each.start, each.end) for each in find(result)}
+        found = set(positions(result))
     others = sorted(found - own)
     escapes = [Place(start, end, literal(result[start:end])) for start, end in others]
     return (replaced(result, escapes) if escapes else result), len(escapes)
