@@ -14,18 +14,18 @@ _VALUE = r"[^\s\"'`<>,;:=，。；：][^\s\"'`<>,;，。；]*[^\s\"'`<>,;:.!?)�
 _TOKENS = (
     "(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}",  # Amazon Web Services
     "gh[pousr]_[A-Za-z0-9]{30,}",
-    r"github_pat_\w{20,}",
-    r"glpat-[\w-]{20,}",  # GitLab
+    r"github_pat_[A-Za-z0-9_]{20,}",
+    r"glpat-[A-Za-z0-9_-]{20,}",  # GitLab
     "xox[abeoprs]-[A-Za-z0-9-]{10,}",  # Slack
-    r"AIza[\w-]{30,}",  # Google
+    r"AIza[A-Za-z0-9_-]{30,}",  # Google
     "[rs]k_(?:live|test)_[A-Za-z0-9]{10,}",  # Stripe
-    r"sk-[\w-]{20,}",  # OpenAI, Anthropic
-    r"hv[sb]\.[\w-]{20,}",  # Vault, OpenBao
-    r"SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
+    r"sk-[A-Za-z0-9_-]{20,}",  # OpenAI, Anthropic
+    r"hv[sb]\.[A-Za-z0-9_-]{20,}",  # Vault, OpenBao
+    r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",  # SendGrid
     "npm_[A-Za-z0-9]{30,}",
-    r"pypi-[\w-]{30,}",
+    r"pypi-[A-Za-z0-9_-]{30,}",
     "hf_[A-Za-z0-9]{30,}",  # Hugging Face
-    r"dckr_pat_[\w-]{20,}",
+    r"dckr_pat_[A-Za-z0-9_-]{20,}",
 )
 
 _BEGINNINGS = (
@@ -55,10 +55,12 @@ CREDENTIALS = (
     Recogniser(
         Entity.CREDENTIALS,
         value=r"[A-Za-z0-9+/_.~-]{8,}=*",
-        lead=r"(?i:\b(?:bearer|basic)\s+)",
+        lead=r"(?i:(?:^|[^a-z])(?:bearer|basic))[\t ]+",
         evidence=lambda found: found.filter(pl.col("value").str.contains(r"[0-9=]|.{24}")),
     ),
-    Recogniser(Entity.CREDENTIALS, value=r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*", hint="eyJ", score=0.99),
+    Recogniser(
+        Entity.CREDENTIALS, value=r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", hint="eyJ", score=0.99
+    ),
     Recogniser(Entity.CREDENTIALS, value=rf"(?-u:\b)(?:{'|'.join(_TOKENS)})", hint=_BEGINNINGS, score=0.99),
     Recogniser(
         Entity.CREDENTIALS,

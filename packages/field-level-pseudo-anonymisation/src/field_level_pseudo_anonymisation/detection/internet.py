@@ -23,7 +23,7 @@ EMAILS = (
     ),
     Recogniser(  # internationalised ones (RFC 6531), apart since they take longer to look for
         Entity.EMAIL,
-        value=rf"{_ANY_ATOM}(?:\.{_ANY_ATOM})*@(?:{_ANY_LABEL}\.)+[\p{{L}}--\p{{Han}}]{{2,63}}",
+        value=rf"{_ANY_ATOM}(?:\.{_ANY_ATOM})*@(?:{_ANY_LABEL}\.)+[\p{{L}}--\p{{Han}}][\p{{L}}--\p{{Han}}]+",
         hint=r"[^\x00-\x7f\s][^\s@]*@|@[^\s@]*[^\x00-\x7f\s]",
         score=0.99,
     ),

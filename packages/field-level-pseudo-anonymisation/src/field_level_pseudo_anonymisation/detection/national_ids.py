@@ -88,29 +88,29 @@ class IdentifierRecogniser:
             named(_GENERAL).alias("general"),
             (thing() | pl.col("before").str.contains(r"[0-9A-Za-z][-./]$")).alias("doubtful"),
         )
-        return self._held(found.with_row_index("candidate"))
+        shaped = found.select(
+            pl.col("value").str.contains(f"^(?i:{identifier.shape})$").alias(str(place))
+            for place, identifier in enumerate(IDENTIFIERS)
+        )
+        held = (
+            self._held(identifier, found.filter(flags))
+            for identifier, flags in zip(IDENTIFIERS, shaped, strict=True)
+            if flags.any()
+        )
+        return pl.concat([SCHEMA.to_frame(), *held])
 
-    def _held(self, candidates: pl.DataFrame) -> pl.DataFrame:
-        """Keep candidates that are one kind of identifier or another; those of the language's countries first."""
-        held = [SCHEMA.to_frame()]
-        for identifier in sorted(IDENTIFIERS, key=lambda identifier: identifier.country not in self.regions):
-            found = self._of_kind(identifier, candidates)
-            if not found.is_empty():
-                candidates = candidates.join(found, on="candidate", how="anti")
-                held.append(found.select(SCHEMA.names()))
-        return pl.concat(held)
-
-    def _of_kind(self, identifier: Identifier, candidates: pl.DataFrame) -> pl.DataFrame:
-        shaped = candidates.filter(pl.col("value").str.contains(f"^(?i:{identifier.shape})$"))
-        if shaped.is_empty():
-            return shaped
+    def _held(self, identifier: Identifier, shaped: pl.DataFrame) -> pl.DataFrame:
         at_home = identifier.distinctive and identifier.country in self.regions
         called = pl.col("general") | named(naming(identifier.words))
         rest = shaped.with_columns(called.alias("called")).filter(
             pl.col("called") | ~pl.col("doubtful") if at_home else pl.col("called")
         )
-        return rest.filter(passes(rest["value"], identifier.valid)).with_columns(
-            pl.lit(str(Entity.NATIONAL_ID)).alias("entity"), pl.when("called").then(0.97).otherwise(0.85).alias("score")
+        return rest.filter(passes(rest["value"], identifier.valid)).select(
+            "text",
+            "start",
+            "end",
+            pl.lit(str(Entity.NATIONAL_ID)).alias("entity"),
+            pl.when("called").then(0.97).otherwise(0.85).alias("score"),
         )
 
 

@@ -1,6 +1,7 @@
 """Telephone numbers, judged by Google's numbering plans (the phonenumbers library)."""
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 import phonenumbers
@@ -14,7 +15,7 @@ from field_level_pseudo_anonymisation.detection.recogniser import Recogniser, sh
 from field_level_pseudo_anonymisation.detection.vocabulary import naming, words
 
 _WORDS = naming(words("phone"))
-_RIGHT_BEFORE = _WORDS + r"\p{L}{0,8}[^\p{L}0-9]{0,4}$"
+_RIGHT_BEFORE = _WORDS + r"\p{L}*[^\p{L}0-9]{0,4}$"
 _MONEY_OR_MEASURE = rf"(?i)^\s?(?:{words('money_or_measure')})"
 _OTHER = (
     r"^[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{2}|[0-9]{4})(?:[^0-9./-]|$)"  # a date
@@ -36,17 +37,20 @@ def _numbers(regions: tuple[str, ...], found: pl.DataFrame) -> pl.DataFrame:
         ~pl.col("before").str.contains(r"(?:€|\$|£)\s?$"),
         ~thing(),
     )
-    called = pl.col("before").str.contains(_RIGHT_BEFORE)
-    international = pl.col("value").str.contains(r"^\(?(?:\+|00)")
-    kinds = (
-        (called, 0.95, _is_dialled),
-        (~called & international, 0.95, _is_international),
-        (~called & ~international & named(_WORDS), 0.9, partial(_is_possible, regions)),
-        (~called & ~international & ~named(_WORDS) & _LIKELY, 0.7, partial(_is_evident, regions)),
+    kinds: tuple[tuple[pl.Expr, float, Callable[[str], bool]], ...] = (
+        (pl.col("before").str.contains(_RIGHT_BEFORE), 0.95, _is_dialled),
+        (pl.col("value").str.contains(r"^\(?(?:\+|00)"), 0.95, _is_international),
+        (named(_WORDS), 0.9, partial(_is_possible, regions)),
+        (_LIKELY, 0.7, partial(_is_evident, regions)),
     )
-    return pl.concat(
-        shortened(check)(candidates.filter(which)).with_columns(score=pl.lit(score)) for which, score, check in kinds
-    )
+    first = pl.coalesce(pl.when(which).then(number) for number, (which, *_) in enumerate(kinds))
+    groups = candidates.with_columns(first.alias("kind")).partition_by("kind", as_dict=True)
+    held = [
+        shortened(check)(groups[number,]).drop("kind").with_columns(score=pl.lit(score))
+        for number, (_, score, check) in enumerate(kinds)
+        if (number,) in groups
+    ]
+    return pl.concat([found.clear().with_columns(score=pl.lit(0.0)), *held])
 
 
 def _parsed(value: str, region: str | None) -> PhoneNumber | None:

@@ -71,8 +71,9 @@ def only(check: Callable[[str], bool]) -> Evidence:
 
 def passes(values: pl.Series, check: Callable[[str], bool]) -> pl.Series:
     """Tell for each value whether it passes a check; each distinct one is checked once."""
-    distinct = values.unique()
-    return values.is_in(distinct.filter(pl.Series([check(value) for value in distinct], dtype=pl.Boolean)).implode())
+    texts = values.to_list()
+    good = {value for value in set(texts) if check(value)}
+    return pl.Series([value in good for value in texts], dtype=pl.Boolean)
 
 
 def shortened(check: Callable[[str], bool]) -> Evidence:
@@ -82,11 +83,10 @@ def shortened(check: Callable[[str], bool]) -> Evidence:
     """
 
     def evidence(candidates: pl.DataFrame) -> pl.DataFrame:
-        distinct = candidates.select(pl.col("value").unique())
-        lengths = [_longest(value, check) for value in distinct["value"]]
-        known = distinct.with_columns(pl.Series("length", lengths, dtype=pl.UInt32)).drop_nulls()
-        held = candidates.join(known, on="value", maintain_order="left")
-        return held.with_columns(end=pl.col("start") + pl.col("length"))
+        texts = candidates["value"].to_list()
+        longest = {value: _longest(value, check) for value in set(texts)}
+        lengths = pl.Series([longest[value] for value in texts], dtype=pl.UInt32)
+        return candidates.with_columns(end=pl.col("start") + lengths).filter(pl.col("end").is_not_null())
 
     return evidence
 
