@@ -1,7 +1,7 @@
 """No text, no key and no token may be anywhere but in the output and, while a run goes on, in staging."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -9,9 +9,6 @@ from test_canary import CANARY, execute
 
 from field_level_pseudo_anonymisation.key_stores import key_store
 from util_services.servers import KeyServer
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 TEXT = f"Dear {CANARY},\n\n" + "".join(f"write to {CANARY}.{n}@example.org.\n" for n in range(60))
 STEPS = [{"encrypt": {"pii": ["EMAIL"], "key_name": "canary"}}, {"hash": {"pii": ["WORD"]}}]
@@ -81,21 +78,3 @@ def test_restoring_leaves_neither_text_nor_key(data: Path, tmp_path: Path, secre
     check_clean(everything, secrets)
     staged = [path.read_bytes() for path in (tmp_path / "staging").rglob("*") if path.is_file()]
     assert CANARY.encode() not in b"".join(staged)  # what was restored before the failure is not kept
-
-
-def test_text_columns_on_s3_leave_neither_text_nor_key(
-    data: Path, tmp_path: Path, secrets: list[str], bucket: str, s3: "S3Client"
-) -> None:
-    del data
-    rows = "".join(f'{n},"{line}"\n' for n, line in enumerate(TEXT.splitlines()))
-    s3.put_object(Bucket=bucket, Key="in.csv", Body=f"id,note\n{rows}".encode())
-    op = "anonymise_pseudonymise_text_columns"
-    ops = {
-        "read_csv_from_s3": {"config": {"bucket_name": bucket, "file_key": "in.csv"}},
-        "write_csv_to_s3": {"config": {"bucket_name": bucket, "file_key": "out.csv"}},
-        op: forward(text_columns=["note"]),
-    }
-    succeeded, everything = execute(f"{op}_job_s3", ops, tmp_path)
-    assert succeeded, everything[-3000:]
-    assert CANARY.encode() not in s3.get_object(Bucket=bucket, Key="out.csv")["Body"].read()
-    check_clean(everything, secrets)
