@@ -87,6 +87,11 @@ class Value:
         return self.where(~self.cells) if self.opposite is None else self.opposite
 
     @property
+    def present(self) -> nw.Expr:
+        """Whether a row has a value."""
+        return nw.lit(value=True) if self.known is None else self.known
+
+    @property
     def missing(self) -> nw.Expr:
         """Whether a row has no value."""
         return nw.lit(value=False) if self.known is None else ~self.known
