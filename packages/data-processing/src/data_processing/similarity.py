@@ -118,10 +118,8 @@ def representatives(counts: Mapping[str, int], threshold: float) -> dict[str, st
 def _similar_pairs(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
     """Give pairs of places (first before second) whose texts are similar: arrays (pairs, 2)."""
     if len(texts) <= ALL_PAIRS_UP_TO:
-        scores = process.cdist(
-            texts, texts, scorer=Levenshtein.normalized_similarity, score_cutoff=threshold - _ROUNDING, dtype=np.float64
-        )
-        yield np.argwhere(np.triu(scores > 0, 1))
+        scores = process.cdist(texts, texts, scorer=Levenshtein.normalized_similarity, dtype=np.float64)
+        yield np.argwhere(np.triu(scores >= threshold - _ROUNDING, 1))
         return
     for order in _orders(texts):
         for distance in range(1, WINDOW + 1):
@@ -130,10 +128,9 @@ def _similar_pairs(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
                 [texts[place] for place in pairs[:, 0].tolist()],
                 [texts[place] for place in pairs[:, 1].tolist()],
                 scorer=Levenshtein.normalized_similarity,
-                score_cutoff=threshold - _ROUNDING,
                 dtype=np.float64,
             )
-            yield pairs[scores > 0]
+            yield pairs[scores >= threshold - _ROUNDING]
 
 
 def _orders(texts: Sequence[str]) -> Iterator[Pairs]:
