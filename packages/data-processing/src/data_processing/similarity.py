@@ -63,9 +63,9 @@ def near_duplicates(frame: nw.LazyFrame[Any], column: str, threshold: float) -> 
 
     Examples:
         >>> import polars as pl
-        >>> frame = nw.from_native(pl.LazyFrame({"city": ["Berlin", "Berlin", "berlin ", "Berlni", "Bern"]}))
-        >>> dict(near_duplicates(frame, "city", 0.65).representatives)
-        {'berlin ': 'Berlin', 'Berlni': 'Berlin'}
+        >>> frame = nw.from_native(pl.LazyFrame({"city": ["Berlin", "Berlin", "berlin ", "Berlim", "Bern"]}))
+        >>> dict(near_duplicates(frame, "city", 0.8).representatives)
+        {'Berlim': 'Berlin', 'berlin ': 'Berlin'}
     """
     names = frame.collect_schema().names()
     if column not in names:
