@@ -32,7 +32,15 @@ def jobs() -> list[JobDefinition]:
 
 
 def test_every_job_of_the_packages_is_registered() -> None:
-    services = ("k_anonymity_job", "l_diversity_job", "t_closeness_job", "anonymise_job", "risk_report_job")
+    services = (
+        "k_anonymity_job",
+        "l_diversity_job",
+        "t_closeness_job",
+        "anonymise_job",
+        "risk_report_job",
+        "profile_data_job",
+        "data_quality_job",
+    )
     assert {job.name for job in jobs()} == {
         "data_processing_job",
         *services,
@@ -67,7 +75,11 @@ def test_definitions_that_supply_nothing_but_s3_run_every_job(
     del samples
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(Path(__file__).parents[1] / "examples")
-    modules = ["template_code_location.jobs.jobs", "dataframe_level_anonymisation.jobs"]
+    modules = [
+        "template_code_location.jobs.jobs",
+        "dataframe_level_anonymisation.jobs",
+        "data_processing.profile_jobs",
+    ]
     found = {
         name: value
         for module in modules

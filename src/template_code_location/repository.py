@@ -2,6 +2,12 @@
 
 from dagster import Definitions, in_process_executor
 
+from data_processing.profile_jobs import (
+    data_quality_job,
+    data_quality_job_s3,
+    profile_data_job,
+    profile_data_job_s3,
+)
 from dataframe_level_anonymisation.jobs import (
     anonymise_job,
     anonymise_job_s3,
@@ -33,6 +39,10 @@ defs = Definitions(
         anonymise_job_s3,
         risk_report_job,
         risk_report_job_s3,
+        profile_data_job,
+        profile_data_job_s3,
+        data_quality_job,
+        data_quality_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={

@@ -1,6 +1,7 @@
 """A report as a page: what is seen at once, what to beware of, sections with charts and tables; as HTML or Markdown."""
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,8 +36,16 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Snippet:
+    """A text to be pasted elsewhere, shown as it is."""
+
+    caption: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Section:
-    """A title, an explanation for somebody who is no statistician, a chart and tables.
+    """A title, an explanation for somebody who is no statistician, a chart, tables and snippets.
 
     Attributes:
         chart: Draws the chart, an SVG text; ``None`` if there is none.
@@ -48,6 +57,7 @@ class Section:
     tables: tuple[Table, ...]
     chart: Callable[[], str] | None = None
     alt: str = ""
+    snippets: tuple[Snippet, ...] = ()
 
     @property
     def image(self) -> str:
@@ -100,6 +110,8 @@ def markdown(page: Page, *, with_charts: bool = True) -> str:
             lines += ["", f"![{_markdown_text(section.alt)}]({section.image})"]
         for table in section.tables:
             lines += ["", *_markdown_table(table.head, table.rows, table.numeric)]
+        for snippet in section.snippets:
+            lines += ["", _markdown_text(snippet.caption), "", *_fenced(snippet.text)]
     return "\n".join(lines) + "\n"
 
 
@@ -118,6 +130,13 @@ def _markdown_table(
     ruler = "|".join("---:" if place in numeric else "---" for place in range(len(head)))
     lines = [f"| {' | '.join(map(_markdown_text, head))} |", f"|{ruler}|"]
     return lines + [f"| {' | '.join(map(_markdown_text, row))} |" for row in rows]
+
+
+def _fenced(text: str) -> list[str]:
+    """Put a text between fences longer than any in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [fence, text.rstrip("\n"), fence]
 
 
 def _markdown_text(text: str) -> str:
