@@ -1,5 +1,6 @@
 """A profile as a document and as a page."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -42,7 +43,7 @@ def profile_figures(profile: Profile, *, show_values: bool) -> dict[str, Any]:
         if column.distribution and sum(column.distribution.counts) < _FEW_CELLS:
             described["distribution"] |= {"mean": None, "deviation": None}
         columns.append(described)
-    return {
+    figures = {
         "rows": profile.rows,
         "measured_rows": profile.measured_rows,
         "distinct_exact": profile.distinct_exact,
@@ -58,6 +59,8 @@ def profile_figures(profile: Profile, *, show_values: bool) -> dict[str, Any]:
             ),
         },
     }
+    plain: dict[str, Any] = json.loads(json.dumps(figures, allow_nan=False))
+    return plain
 
 
 def _roles(profile: Profile) -> dict[str, Any]:

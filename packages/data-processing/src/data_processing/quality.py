@@ -142,10 +142,14 @@ def assess(
     figures = collected(data.select(*named)).rows(named=True)[0] if named else {}
     outcomes = []
     for place, expectation in enumerate(expectations):
-        own = [figures[f"{place}/{number}"] for number in range(len(aggregates[place]))]
+        own = [_figure(figures[f"{place}/{number}"]) for number in range(len(aggregates[place]))]
         met, found = expectation.judged([*own, *expectation.further(table)])
         outcomes.append(Outcome(expectation.name, expectation.expected, found, met, expectation.severity))
     return tuple(outcomes)
+
+
+def _figure(figure: Any) -> Any:
+    return None if isinstance(figure, float) and math.isnan(figure) else figure  # pandas' mean of nothing
 
 
 def unmet(outcomes: Sequence[Outcome], severity: str = "error") -> list[Outcome]:
