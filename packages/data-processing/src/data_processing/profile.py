@@ -278,29 +278,33 @@ def _distributions(
     numbers = {name: number for name, value in values.items() if (number := _number_of(value, looks[name]))}
     if not numbers:
         return {}
+    # Read once, then aggregate: an engine would read a text anew for each of the bins.
+    read = frame.select(
+        *(nw.when(each.present).then(each.cells.cast(nw.Float64)).alias(name) for name, each in numbers.items())
+    )
     aggregates = []
-    for name, number in numbers.items():
-        cells = nw.when(number.present).then(number.cells.cast(nw.Float64))
+    for name in numbers:
+        cells = nw.col(name)
         aggregates += [
             cells.min().alias(f"{name}/least"),
             cells.max().alias(f"{name}/most"),
             cells.mean().alias(f"{name}/mean"),
             cells.std().alias(f"{name}/deviation"),
         ]
-    figures = collected(frame.select(*aggregates)).rows(named=True)[0]
-    known = {name: number for name, number in numbers.items() if figures[f"{name}/least"] is not None}
+    figures = collected(read.select(*aggregates)).rows(named=True)[0]
+    known = [name for name in numbers if figures[f"{name}/least"] is not None]
     edges = {
         name: _edges(figures[f"{name}/least"], figures[f"{name}/most"], years=_are_dates(values[name], looks[name]))
         for name in known
     }
     bins = [
-        number.where((number.cells >= low) & (number.cells < high)).cast(nw.Int64).sum().alias(f"{name}/{place}")
-        for name, number in known.items()
+        ((nw.col(name) >= low) & (nw.col(name) < high)).cast(nw.Int64).sum().alias(f"{name}/{place}")
+        for name in known
         for place, (low, high) in enumerate(itertools.pairwise(edges[name]))
     ]
     if not bins:
         return {}
-    counts = collected(frame.select(*bins)).rows(named=True)[0]
+    counts = collected(read.select(*bins)).rows(named=True)[0]
     return {
         name: Distribution(
             mean=float(figures[f"{name}/mean"]),
@@ -367,5 +371,6 @@ def _unique_rows(codes: Sequence[npt.NDArray[np.int64]], counts: npt.NDArray[np.
     keys = np.zeros(len(counts), dtype=np.int64)
     for column_codes in codes:  # three columns of a million values each fit into 63 bits
         keys = keys * (int(column_codes.max(initial=0)) + 1) + column_codes
-    _, groups = np.unique(keys, return_inverse=True)
-    return int((np.bincount(groups, weights=counts) == 1).sum())
+    keys = np.sort(np.concatenate((keys, keys[counts > 1])))  # a tuple of several rows is its own double
+    new = np.concatenate(([True], keys[1:] != keys[:-1], [True]))
+    return int((new[1:] & new[:-1]).sum())
