@@ -6,7 +6,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data_processing import profile as profiling
@@ -57,6 +57,8 @@ def test_unique_rows_of_combinations_are_those_that_no_other_row_equals(rows: li
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-1e9, 1e9) | st.integers(-50, 50).map(float), min_size=1, max_size=20))
+@example([1.5e-129])
+@example([0.0])
 def test_every_number_is_in_one_bin(numbers: list[float]) -> None:
     distribution = of(pl.DataFrame({"n": numbers}), "n").distribution
     assert distribution

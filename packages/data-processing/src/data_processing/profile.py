@@ -329,7 +329,7 @@ def _edges(least: float, most: float, *, years: bool = False) -> list[float]:
         ([10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0], [80000.0, 81000.0])
     """
     widest = max(most - least, 1.0 if years else 0.05 * max(abs(least), abs(most)))
-    step = round_ticks(widest or 1.0)[1]
+    step = round_ticks(max(widest, 1e-9))[1]  # ticks are rounded to twelve digits
     first, last = math.floor(least / step), math.floor(most / step) + 1
     return [round(place * step, 12) for place in range(first, last + 1)]
 
