@@ -23,14 +23,16 @@ _INS = {"metrics": In(dict[str, Any]), "written": In(Nothing)}
 _CONTENT_TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json"}
 
 
-def report_ops(html: Callable[[Mapping[str, Any]], str]) -> ReportOps:
+def report_ops(html: Callable[[Mapping[str, Any]], str], name: str) -> ReportOps:
     """Build the ops that write a report, for :func:`util_services.jobs.table_jobs` and ``report_jobs``.
 
     Args:
         html: Renders the metrics of the service op, which are fit for JSON, as a page.
+        name: Name of the local op; the other one's ends in ``_to_s3``. A code location has each name once.
     """
 
     @op(
+        name=name,
         description="Writes the report as HTML and JSON where report_path says; nothing if it says nothing.",
         ins=_INS,
     )
@@ -48,6 +50,7 @@ def report_ops(html: Callable[[Mapping[str, Any]], str]) -> ReportOps:
             context.add_output_metadata({f"report_{ending[1:]}": f"{stem}{ending}" for ending in _CONTENT_TYPES})
 
     @op(
+        name=f"{name}_to_s3",
         description="Writes the report to S3 as HTML and JSON where report_key says; nothing if it says nothing.",
         ins=_INS,
         required_resource_keys={"s3"},
