@@ -198,3 +198,36 @@ def test_s3_runs_leave_neither_cells_nor_credentials(
     assert CANARY not in everything
     assert store.secret_key not in everything
     assert bucket in everything  # the search finds what is there
+
+
+def test_a_profile_leaves_no_cell(data: Path, tmp_path: Path) -> None:
+    (data / "in.csv").write_text(TABLE)
+    read = {"input_path": str(data / "in.csv")}
+    report = {"report_path": str(data / "report")}
+    succeeded, everything = run("profile_data_job", read, {}, tmp_path, op="profile_table", **report)
+    assert succeeded
+    assert CANARY not in everything
+    assert CANARY not in (data / "report.html").read_text() + (data / "report.json").read_text()
+
+
+def test_unmet_expectations_leave_no_cell(data: Path, tmp_path: Path) -> None:
+    (data / "in.csv").write_text(TABLE)
+    (data / "known.csv").write_text(f"id\n{CANARY}-other\n")
+    known = {"column": "id", "reference": str(data / "known.csv"), "reference_column": "id"}
+    expectations = [
+        {"expectation": {"unique": {"columns": ["gender"]}}},
+        {"expectation": {"in_range": {"column": "Name", "minimum": "1"}}},
+        {"expectation": {"expression": {"expression": "date(Name) is not null"}}},
+        {"expectation": {"referential": known}},
+    ]
+    succeeded, everything = run(
+        "data_quality_job",
+        {"input_path": str(data / "in.csv")},
+        {},
+        tmp_path,
+        op="check_expectations",
+        expectations=expectations,
+    )
+    assert not succeeded
+    assert "4 of 4 expectations are not met" in everything
+    assert CANARY not in everything

@@ -29,6 +29,7 @@ def jobs() -> list[JobDefinition]:
 
 def test_every_job_of_the_packages_is_registered() -> None:
     services = ("remove_duplicates_job", "fill_missing_values_job", "clean_data_job")
+    services += ("profile_data_job", "data_quality_job")
     services += ("k_anonymity_job", "l_diversity_job", "t_closeness_job", "anonymise_job", "risk_report_job")
     services += ("anonymise_pseudonymise_structured_job", "depseudonymise_structured_job")
     services += ("anonymise_pseudonymise_unstructured_job", "depseudonymise_unstructured_job")

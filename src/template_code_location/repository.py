@@ -5,8 +5,12 @@ from dagster import Definitions, in_process_executor
 from data_processing.jobs import (
     clean_data_job,
     clean_data_job_s3,
+    data_quality_job,
+    data_quality_job_s3,
     fill_missing_values_job,
     fill_missing_values_job_s3,
+    profile_data_job,
+    profile_data_job_s3,
     remove_duplicates_job,
     remove_duplicates_job_s3,
 )
@@ -75,6 +79,10 @@ defs = Definitions(
         anonymise_pseudonymise_text_columns_job_s3,
         depseudonymise_text_columns_job,
         depseudonymise_text_columns_job_s3,
+        profile_data_job,
+        profile_data_job_s3,
+        data_quality_job,
+        data_quality_job_s3,
     ],
     sensors=[notify_success, notify_failure, notify_canceled],
     resources={

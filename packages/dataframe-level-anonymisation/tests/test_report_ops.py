@@ -134,7 +134,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_old_one(folder: Path, monke
     def fail(*_: object, **__: object) -> str:
         raise OSError
 
-    monkeypatch.setattr("dataframe_level_anonymisation.report_ops.json.dumps", fail)
+    monkeypatch.setattr("util_services.report_ops.json.dumps", fail)
     assert not keep_locally("r.html").success
     assert (folder / "r.html").read_text() == "old"
     assert sorted(path.name for path in folder.iterdir()) == ["in.csv", "out.csv", "r.html"]

@@ -7,8 +7,27 @@ from dagster import OpDefinition
 
 from data_processing.config import CleanDataConfig, FillMissingValuesConfig, Rejects, RemoveDuplicatesConfig, check
 from data_processing.ops import clean_data, fill_missing_values, remove_duplicates
+from data_processing.profile_jobs import (
+    data_quality_job,
+    data_quality_job_s3,
+    profile_data_job,
+    profile_data_job_s3,
+)
 from data_processing.reject_ops import REJECTS
 from util_services.jobs import TableJobs, table_jobs
+
+__all__ = [
+    "clean_data_job",
+    "clean_data_job_s3",
+    "data_quality_job",
+    "data_quality_job_s3",
+    "fill_missing_values_job",
+    "fill_missing_values_job_s3",
+    "profile_data_job",
+    "profile_data_job_s3",
+    "remove_duplicates_job",
+    "remove_duplicates_job_s3",
+]
 
 _OPERATION = "DATA_PROCESSING"
 _SAMPLE = "examples/registrations.csv"

@@ -1,78 +1,17 @@
 """What a report shows and in which words, whether it is rendered as HTML or as Markdown."""
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from dataframe_level_anonymisation import charts
 from dataframe_level_anonymisation.risk import RISK_THRESHOLD, threshold_text
-from dataframe_level_anonymisation.wording import percent
+from util_services.report_pages import Page, Section, Table, Tile
+from util_services.wording import percent
 
 _MOST_EXAMPLES = 5
 _MOST_PASSES = 10
 _MISSING = "(missing)"
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A figure to be seen at once, with what it means."""
-
-    name: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts; ``numeric`` tells which columns are aligned to the right."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    numeric: frozenset[int]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A title, an explanation for somebody who is no statistician, a chart and tables.
-
-    Attributes:
-        chart: Draws the chart, an SVG text; ``None`` if there is none.
-        alt: What it shows, in words.
-    """
-
-    title: str
-    text: str
-    tables: tuple[Table, ...]
-    chart: Callable[[], str] | None = None
-    alt: str = ""
-
-    @property
-    def image(self) -> str:
-        """The chart as a data URI, drawn anew; empty if there is none."""
-        if self.chart is None:
-            return ""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.chart().encode()).decode()
-
-
-@dataclass(frozen=True)
-class Page:
-    """A report as it is read.
-
-    Attributes:
-        good: Whether the verdict is a good one.
-        verdict: One line a requirement, and what the requirement means.
-    """
-
-    title: str
-    good: bool
-    verdict: list[tuple[str, str]]
-    tiles: list[Tile]
-    warnings: list[str]
-    sections: list[Section]
-    footer: str
 
 
 def page(figures: Mapping[str, Any]) -> Page:

@@ -5,12 +5,10 @@ to the Dagster run page, so it names no cell value whatever document it is made 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from functools import cache
-from importlib import resources
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,17 +26,13 @@ from dataframe_level_anonymisation.risk import (
     small_table,
     threshold_text,
 )
-from dataframe_level_anonymisation.wording import percent
-from util_services.preview import markdown_cell
-
-if TYPE_CHECKING:
-    from jinja2 import Template
+from util_services import report_pages
+from util_services.wording import percent
 
 FORMAT_VERSION = 1
 """Rises when a key of the document is renamed, removed or changes its meaning; new keys leave it as it is."""
 
 _PACKAGE = "dataframe-level-anonymisation"
-_MOST_CHARTS = 12  # in the Markdown, which Dagster stores with every run
 _MOST_VALUES = 20
 _HIGH_SUPPRESSION = 0.1
 _SIZES = (1, 2, 3, 5, 10, 20, 50, 100, 1000)  # where the ranges of class sizes start
@@ -157,7 +151,7 @@ def html(figures: Mapping[str, Any]) -> str:
     Args:
         figures: What :func:`document` or :func:`risk_document` gave.
     """
-    return _template().render(page=pages.page(figures))
+    return report_pages.html(pages.page(figures))
 
 
 def markdown(figures: Mapping[str, Any], *, with_charts: bool = True) -> str:
@@ -170,21 +164,7 @@ def markdown(figures: Mapping[str, Any], *, with_charts: bool = True) -> str:
     Returns:
         Fewer than 100 kB for tables of up to about a hundred quasi-identifiers and sensitive attributes.
     """
-    page = pages.page(without_values(figures))
-    lines = [f"### {'; '.join(title for title, _ in page.verdict)}", ""]
-    lines += [f"- {meaning}" for _, meaning in page.verdict if meaning]
-    lines += ["", *_markdown_table(("", "", ""), [(tile.name, tile.value, tile.note) for tile in page.tiles])]
-    if page.warnings:
-        lines += ["", "#### Please note", "", *[f"- ⚠ {_markdown_text(warning)}" for warning in page.warnings]]
-    drawn = 0
-    for section in page.sections:
-        lines += ["", f"#### {_markdown_text(section.title)}", "", _markdown_text(section.text)]
-        if with_charts and section.chart and drawn < _MOST_CHARTS:
-            drawn += 1
-            lines += ["", f"![{_markdown_text(section.alt)}]({section.image})"]
-        for table in section.tables:
-            lines += ["", *_markdown_table(table.head, table.rows, table.numeric)]
-    return "\n".join(lines) + "\n"
+    return report_pages.markdown(pages.page(without_values(figures)), with_charts=with_charts)
 
 
 # The document
@@ -355,31 +335,3 @@ def _about_the_search(result: Result, gap: float) -> Iterator[str]:
             f"{result.quality[1]:.4g} could at best fall by {gap:.4g}, to {result.lower_bound:.4g}. The guarantee is "
             "not affected."
         )
-
-
-# Rendering
-
-
-@cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
-
-    source = resources.files("dataframe_level_anonymisation").joinpath("report.html.j2").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(source)
-
-
-def _markdown_table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], numeric: frozenset[int] = frozenset()
-) -> list[str]:
-    ruler = "|".join("---:" if place in numeric else "---" for place in range(len(head)))
-    lines = [f"| {' | '.join(map(_markdown_text, head))} |", f"|{ruler}|"]
-    return lines + [f"| {' | '.join(map(_markdown_text, row))} |" for row in rows]
-
-
-def _markdown_text(text: str) -> str:
-    """Escape a text so that a column's name is neither a table border, nor a link or image, nor HTML."""
-    escaped = markdown_cell(text)
-    for character in "[]*_`":
-        escaped = escaped.replace(character, f"\\{character}")
-    return escaped

@@ -19,8 +19,8 @@ import numpy as np
 from dataframe_level_anonymisation.classes import Counts, Histogram, histogram
 from dataframe_level_anonymisation.privacy_models import DistinctLDiversity, EntropyLDiversity, TCloseness, worst
 from dataframe_level_anonymisation.roles import check_roles
-from dataframe_level_anonymisation.wording import percent
 from util_services.errors import DataServiceError
+from util_services.wording import percent
 
 RISK_THRESHOLD = 1 / 11
 """0.09: the risk that EMA Policy 0070 and Health Canada accept for a public release, reached with classes of 11 rows.

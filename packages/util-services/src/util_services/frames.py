@@ -144,3 +144,18 @@ def map_batches(
 
 
 _CELLS = "__cells__"
+
+
+def collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
+    """Evaluate a lazy frame of aggregates; Polars does so in bounded memory, whatever the size of their source.
+
+    Args:
+        frame: Few rows, such as counts.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"age": [25, 26, 26]}))
+        >>> collected(frame.select(nw.len())).item()
+        3
+    """
+    streams = isinstance(nw.to_native(frame), pl.LazyFrame)
+    return frame.collect(engine="streaming") if streams else frame.collect()

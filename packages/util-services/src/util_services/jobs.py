@@ -201,6 +201,7 @@ def report_jobs(
     business_operation: str,
     config: Mapping[str, Any],
     sample_input: str,
+    after_report: OpDefinition | None = None,
 ) -> TableJobs:
     """Build ``NAME`` and ``NAME_s3`` that change nothing: read → preview → service → report.
 
@@ -212,15 +213,23 @@ def report_jobs(
         business_operation: Value of the ``business_operation`` tag.
         config: Configuration of the service op that succeeds on the sample.
         sample_input: Path of the sample, also its key in the sample bucket.
+        after_report: An op that decides on the metrics once the report is written, such as one that fails the run; its
+            inputs are those of the reports.
     """
 
     @graph(name=name, description=description)
     def local() -> None:
-        reports.local(service(preview_dataframe(read_csv_to_df())))
+        metrics = service(preview_dataframe(read_csv_to_df()))
+        written = reports.local(metrics)
+        if after_report:
+            after_report(metrics, written)
 
     @graph(name=f"{name}_s3", description=f"{description} Reads from S3.")
     def on_s3() -> None:
-        reports.s3(service(preview_dataframe(read_csv_from_s3())))
+        metrics = service(preview_dataframe(read_csv_from_s3()))
+        written = reports.s3(metrics)
+        if after_report:
+            after_report(metrics, written)
 
     tags = {BUSINESS_OPERATION: business_operation}
     service_config = {service.name: {"config": dict(config)}}

@@ -87,6 +87,11 @@ class Value:
         return self.where(~self.cells) if self.opposite is None else self.opposite
 
     @property
+    def present(self) -> nw.Expr:
+        """Whether a row has a value."""
+        return nw.lit(value=True) if self.known is None else self.known
+
+    @property
     def missing(self) -> nw.Expr:
         """Whether a row has no value."""
         return nw.lit(value=False) if self.known is None else ~self.known
@@ -250,8 +255,17 @@ def to_date(value: Value, layout: str = _DATE_FORMAT) -> Value:
     text = value.cells.str.strip_chars(WHITESPACE)
     exists = text.str.contains(rf"\A(?:{pattern})\z")
     usable = nw.when(exists).then(text).otherwise(nw.lit(_filled(layout)))
-    year, month, day = (usable.str.slice(starts[part], width).cast(nw.Int64) for part, width in _WIDTHS.items())
-    return _read(value, Kind.DATE, year * 10_000 + month * 100 + day, exists)
+    return _read(value, Kind.DATE, _eight_digits(usable, starts), exists)
+
+
+def _eight_digits(text: nw.Expr, starts: Mapping[str, int]) -> nw.Expr:
+    separators = [part for part in starts if part not in _WIDTHS]
+    if [part for part in starts if part in _WIDTHS] == list(_WIDTHS) and not any(map(str.isdigit, separators)):
+        for separator in separators:
+            text = text.str.replace_all(separator, "", literal=True)
+        return text.cast(nw.Int64)  # year, month, day: the texts are evaluated once, not three times
+    year, month, day = (text.str.slice(starts[part], width).cast(nw.Int64) for part, width in _WIDTHS.items())
+    return year * 10_000 + month * 100 + day
 
 
 # A date that exists is a matter of its digits alone, so one pass of a regular expression tells: the last alternative is

@@ -1,0 +1,432 @@
+"""Validate a table against a schema file: Frictionless Table Schema, as JSON or YAML.
+
+Pandera and frictionless-py collect the rows that they check, which a table larger than memory forbids; here every rule
+is a lazy condition, so that valid and rejected rows stay lazy and one aggregation counts what failed.
+
+References:
+    Frictionless Data, Table Schema v2 (https://datapackage.org/standard/table-schema/).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import narwhals as nw
+import yaml
+
+from data_processing.expressions import check_pattern
+from data_processing.expressions.values import Kind, Value, column, constant, converted, to_date, to_number
+from util_services.errors import DataServiceError, nearest
+
+_INTEGER = r"\A[+-]?[0-9]+\z"
+_YEAR = r"\A[0-9]{4}\z"
+_TIME = r"\A.{10}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?\z"
+_TRUE = ["true", "True", "TRUE", "1"]
+_FALSE = ["false", "False", "FALSE", "0"]
+_FORMATS = {
+    "default": None,
+    "email": r"[^@\s]+@[^@\s]+\.[^@\s]+",
+    "uri": r"[A-Za-z][A-Za-z0-9+.-]*:\S+",
+    "uuid": "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+}
+
+
+@dataclass(frozen=True)
+class SchemaField:
+    """A column as a schema describes it.
+
+    Attributes:
+        name: Column name.
+        type: A name of :data:`TYPES`.
+        format: How its texts are written; depends on the type.
+        constraints: Arguments of :data:`CONSTRAINTS` by name.
+        options: Further properties, such as ``decimalChar`` or ``trueValues``.
+    """
+
+    name: str
+    type: str
+    format: str
+    constraints: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """What a table shall look like.
+
+    Attributes:
+        fields: The columns that are checked; further columns of a table are let be.
+        missing_values: Texts that stand for a missing cell.
+        primary_key: Columns that together identify a row; empty if the schema names none.
+    """
+
+    fields: tuple[SchemaField, ...]
+    missing_values: tuple[str, ...]
+    primary_key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule for one column.
+
+    Attributes:
+        field: Column name, or several joined by ``+``.
+        constraint: ``type`` or a name of :data:`CONSTRAINTS`, or ``primaryKey``.
+        failed: Whether a row breaks it; never null.
+    """
+
+    field: str
+    constraint: str
+    failed: nw.Expr
+
+
+@dataclass(frozen=True)
+class Violations:
+    """How many rows break a rule."""
+
+    field: str
+    constraint: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A table divided by a schema; nothing is evaluated until it is used.
+
+    Attributes:
+        valid: Rows that break no rule, in order.
+        rejected: The other rows, in order.
+        checks: The rules.
+    """
+
+    valid: nw.LazyFrame[Any]
+    rejected: nw.LazyFrame[Any]
+    checks: tuple[Check, ...]
+    _frame: nw.LazyFrame[Any]
+
+    def violations(self) -> list[Violations]:
+        """Count the rows that break each rule, in one pass; a row may break several."""
+        if not self.checks:
+            return []
+        sums = [check.failed.cast(nw.Int64).sum().alias(str(place)) for place, check in enumerate(self.checks)]
+        counts = self._frame.select(*sums).collect().rows()[0]
+        return [
+            Violations(check.field, check.constraint, int(rows or 0))
+            for check, rows in zip(self.checks, counts, strict=True)
+        ]
+
+
+def parse_schema(content: bytes, name: str) -> TableSchema:
+    """Read a schema file.
+
+    Args:
+        content: JSON or YAML: a Table Schema, a data resource with one (``schema``), or a data package whose first
+            resource has one.
+        name: How messages call the file.
+
+    Raises:
+        DataServiceError: If it is none, or uses a type or constraint that is not known here.
+
+    Examples:
+        >>> schema = parse_schema(b"fields: [{name: age, type: integer, constraints: {minimum: 0}}]", "visits.yaml")
+        >>> schema.fields[0].type, dict(schema.fields[0].constraints)
+        ('integer', {'minimum': 0})
+    """
+    try:
+        read = yaml.safe_load(content.decode("utf-8-sig"))  # JSON is YAML
+    except (yaml.YAMLError, UnicodeError, RecursionError):
+        raise DataServiceError(f"The schema {name!r} is neither JSON nor YAML: give a Table Schema file.") from None
+    table = _table_of(read)
+    fields = table.get("fields") if isinstance(table, Mapping) else None
+    if not isinstance(fields, list) or not fields:
+        raise DataServiceError(f"The schema {name!r} has no list of fields: give a Frictionless Table Schema.")
+    parsed = tuple(_field(each, name) for each in fields)
+    known = [each.name for each in parsed]
+    if repeated := next((each for each in known if known.count(each) > 1), None):
+        raise DataServiceError(f"The schema {name!r} has the field {repeated!r} twice: leave one out.")
+    key = table.get("primaryKey") or []
+    key = [key] if isinstance(key, str) else key
+    if unknown := next((each for each in key if each not in known), None):
+        raise DataServiceError(
+            f"The primaryKey {unknown!r} of the schema {name!r} is no field: {nearest(unknown, known)}"
+        )
+    missing = table.get("missingValues", [""])
+    return TableSchema(parsed, tuple(_texts(missing, "missingValues", name)), tuple(key))
+
+
+def _table_of(read: Any) -> Any:
+    if isinstance(read, Mapping) and isinstance(read.get("resources"), list) and read["resources"]:
+        read = read["resources"][0]
+    return read["schema"] if isinstance(read, Mapping) and "schema" in read else read
+
+
+def _field(described: Any, schema: str) -> SchemaField:
+    if not isinstance(described, Mapping) or not isinstance(described.get("name"), str):
+        raise DataServiceError(f"A field of the schema {schema!r} has no name: give name and type of each.")
+    name, kind = described["name"], described.get("type", "any")
+    if kind not in TYPES:
+        raise DataServiceError(f"The type {kind!r} of the field {name!r} is unknown: {nearest(str(kind), TYPES)}")
+    constraints = described.get("constraints") or {}
+    if not isinstance(constraints, Mapping):
+        raise DataServiceError(f"The constraints of the field {name!r} are no mapping: give {{required: true}}, say.")
+    if unknown := next((each for each in constraints if each not in CONSTRAINTS), None):
+        raise DataServiceError(
+            f"The constraint {unknown!r} of the field {name!r} is unknown: {nearest(str(unknown), CONSTRAINTS)}"
+        )
+    return SchemaField(name, kind, str(described.get("format", "default")), dict(constraints), dict(described))
+
+
+def _texts(values: Any, key: str, where: str) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise DataServiceError(f"The {key} of {where!r} are no list of texts: write them as ['true', 'yes'].")
+    return values
+
+
+def validate(frame: nw.LazyFrame[Any], schema: TableSchema) -> Validation:
+    """Divide a table into the rows that meet a schema and those that do not.
+
+    Rows that repeat a unique value are all rejected, since none of them is known to be the right one; finding them
+    takes memory in proportion to the distinct values of that column.
+
+    Args:
+        frame: The table; cells of CSV files are texts and are read as the schema says.
+        schema: What :func:`parse_schema` gave.
+
+    Raises:
+        DataServiceError: If a column is missing, or an argument of a constraint does not fit the type.
+
+    Examples:
+        >>> import polars as pl
+        >>> frame = nw.from_native(pl.LazyFrame({"age": ["17", "x", "-1"]}))
+        >>> age = b"fields: [{name: age, type: integer, constraints: {minimum: 0}}]"
+        >>> result = validate(frame, parse_schema(age, "ages"))
+        >>> result.valid.collect().rows(), result.rejected.collect().rows()
+        ([('17',)], [('x',), ('-1',)])
+        >>> [(each.constraint, each.rows) for each in result.violations()]
+        [('type', 1), ('minimum', 1)]
+    """
+    types = frame.collect_schema()
+    for field in schema.fields:
+        if field.name not in types:
+            raise DataServiceError(
+                f"The column {field.name!r} of the schema does not exist in the table: {nearest(field.name, types)}"
+            )
+    checks = tuple(check for field in schema.fields for check in _checks(field, types[field.name], schema))
+    if schema.primary_key:
+        checks += (_primary_key(schema, types),)
+    if not checks:
+        return Validation(frame, frame.head(0), (), frame)
+    failed = nw.any_horizontal(*(check.failed for check in checks), ignore_nulls=False)
+    return Validation(frame.filter(~failed), frame.filter(failed), checks, frame)
+
+
+def _checks(field: SchemaField, dtype: Any, schema: TableSchema) -> list[Check]:
+    cells = _present(field, dtype, schema)
+    typed = TYPES[field.type](field, cells)
+    read_at_all = cells.present & ~typed.present
+    checks = [] if typed is cells else [Check(field.name, "type", read_at_all)]
+    for name, argument in field.constraints.items():
+        failed = CONSTRAINTS[name](field, cells, typed, argument)
+        if failed is not None:
+            checks.append(Check(field.name, name, failed))
+    return checks
+
+
+def _present(field: SchemaField, dtype: Any, schema: TableSchema) -> Value:
+    """Give the cells of a column, without those that stand for a missing one."""
+    cells = column(field.name, dtype)
+    if cells.kind is not Kind.TEXT or not schema.missing_values:
+        return cells
+    return replace(cells, known=cells.where(~cells.cells.is_in(list(schema.missing_values))))
+
+
+def _primary_key(schema: TableSchema, types: Mapping[str, Any]) -> Check:
+    fields = {field.name: field for field in schema.fields}
+    known = [_present(fields[name], types[name], schema).present for name in schema.primary_key]
+    complete = nw.all_horizontal(*known, ignore_nulls=False)
+    return Check("+".join(schema.primary_key), "primaryKey", ~complete | (nw.len().over(*schema.primary_key) > 1))
+
+
+# Types: how a field's cells are read; what cannot be read is not known any more
+
+
+def _string(field: SchemaField, cells: Value) -> Value:
+    if field.format not in _FORMATS:
+        raise DataServiceError(
+            f"The format {field.format!r} of the field {field.name!r} is unknown: {nearest(field.format, _FORMATS)}"
+        )
+    pattern = _FORMATS[field.format]
+    if pattern is None:
+        return cells
+    text = converted(cells, Kind.TEXT)
+    return replace(text, known=text.where(text.cells.str.contains(rf"\A(?:{pattern})\z")))
+
+
+def _integer(field: SchemaField, cells: Value) -> Value:
+    del field
+    if cells.kind is Kind.TEXT:
+        return to_number(replace(cells, known=cells.where(cells.cells.str.contains(_INTEGER))))
+    number = converted(cells, Kind.NUMBER)
+    return number if number.whole else replace(number, known=number.where(number.cells == number.cells.floor()))
+
+
+def _number(field: SchemaField, cells: Value) -> Value:
+    if cells.kind is not Kind.TEXT:
+        return converted(cells, Kind.NUMBER)
+    text, point = cells.cells, str(field.options.get("decimalChar", "."))
+    if group := field.options.get("groupChar"):
+        text = text.str.replace_all(str(group), "", literal=True)
+    if point != ".":
+        text = text.str.replace_all(point, ".", literal=True)
+    return to_number(replace(cells, cells=text))
+
+
+def _boolean(field: SchemaField, cells: Value) -> Value:
+    if cells.kind is not Kind.TEXT:
+        return converted(cells, Kind.BOOLEAN)
+    true, false = (
+        _texts(field.options.get(key, default), key, field.name)
+        for key, default in (("trueValues", _TRUE), ("falseValues", _FALSE))
+    )
+    known = cells.where(cells.cells.is_in([*true, *false]))
+    return replace(cells, kind=Kind.BOOLEAN, cells=cells.cells.is_in(true), known=known)
+
+
+def _date(field: SchemaField, cells: Value) -> Value:
+    if cells.kind is not Kind.TEXT:
+        return converted(cells, Kind.DATE)
+    return to_date(cells) if field.format == "default" else to_date(cells, field.format)
+
+
+def _datetime(field: SchemaField, cells: Value) -> Value:
+    if cells.kind is not Kind.TEXT:
+        return converted(cells, Kind.DATE)
+    if field.format != "default":
+        raise DataServiceError(
+            f"The format {field.format!r} of the field {field.name!r} cannot be checked: leave it out for ISO 8601."
+        )
+    day = to_date(replace(cells, cells=cells.cells.str.slice(0, 10)))
+    return replace(day, known=day.where(cells.cells.str.contains(_TIME)))
+
+
+def _year(field: SchemaField, cells: Value) -> Value:
+    if cells.kind is Kind.TEXT:
+        return to_number(replace(cells, known=cells.where(cells.cells.str.contains(_YEAR))))
+    return _integer(field, cells)
+
+
+TYPES: Mapping[str, Callable[[SchemaField, Value], Value]] = {
+    "any": lambda field, cells: cells,  # noqa: ARG005 - nothing to check
+    "string": _string,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+    "year": _year,
+}
+"""By the name that a schema gives them."""
+
+
+# Constraints: each tells which rows break it
+
+
+def _required(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr | None:
+    del typed
+    return cells.missing if _truth(field, "required", argument) else None
+
+
+def _unique(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr | None:
+    del typed
+    if not _truth(field, "unique", argument):
+        return None
+    return cells.present & (nw.len().over(field.name) > 1)
+
+
+def _bound(name: str, breaks: Callable[[Any, Any], nw.Expr]) -> "Constraint":
+    def failed(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr:
+        del cells
+        return typed.where(breaks(typed.cells, _constant(field, name, typed, argument)))
+
+    return failed
+
+
+def _length(name: str, breaks: Callable[[Any, int], nw.Expr]) -> "Constraint":
+    def failed(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr:
+        del typed
+        if isinstance(argument, bool) or not isinstance(argument, int) or argument < 0:
+            raise _wrong(field, name, "a whole number from 0")
+        return cells.where(breaks(converted(cells, Kind.TEXT).cells.str.len_chars(), argument))
+
+    return failed
+
+
+def _pattern(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr:
+    del typed
+    if not isinstance(argument, str):
+        raise _wrong(field, "pattern", "a regular expression")
+    check_pattern(argument)
+    return cells.where(~converted(cells, Kind.TEXT).cells.str.contains(rf"\A(?:{argument})\z"))
+
+
+def _enum(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr:
+    del cells
+    if not isinstance(argument, list) or not argument:
+        raise _wrong(field, "enum", "a list of values")
+    choices = [_constant(field, "enum", typed, each) for each in argument]
+    values = typed.cells.cast(nw.Float64) if typed.kind is Kind.NUMBER else typed.cells
+    return typed.where(~values.is_in([float(each) for each in choices] if typed.kind is Kind.NUMBER else choices))
+
+
+Constraint = Callable[[SchemaField, Value, Value, Any], nw.Expr | None]
+"""Takes the field, its cells as they are and as their type, and the argument; gives which rows break it, never null."""
+
+CONSTRAINTS: Mapping[str, Constraint] = {
+    "required": _required,
+    "unique": _unique,
+    "minimum": _bound("minimum", lambda cells, bound: cells < bound),
+    "maximum": _bound("maximum", lambda cells, bound: cells > bound),
+    "exclusiveMinimum": _bound("exclusiveMinimum", lambda cells, bound: cells <= bound),
+    "exclusiveMaximum": _bound("exclusiveMaximum", lambda cells, bound: cells >= bound),
+    "minLength": _length("minLength", lambda length, bound: length < bound),
+    "maxLength": _length("maxLength", lambda length, bound: length > bound),
+    "pattern": _pattern,
+    "enum": _enum,
+}
+"""By the name that a schema gives them."""
+
+
+def _truth(field: SchemaField, name: str, argument: Any) -> bool:
+    if not isinstance(argument, bool):
+        raise _wrong(field, name, "true or false")
+    return argument
+
+
+def _constant(field: SchemaField, name: str, typed: Value, argument: Any) -> Any:
+    """Read an argument as the field's cells are read; JSON has no dates, YAML has."""
+    if isinstance(argument, (list, dict, type(None))) or (isinstance(argument, float) and not math.isfinite(argument)):
+        raise _wrong(field, name, typed.kind.value)
+    try:
+        read = constant(argument, name)
+        text = constant(str(argument), name) if typed.kind is Kind.TEXT else read
+        return converted(text, typed.kind).constant_cell
+    except DataServiceError:
+        raise _wrong(field, name, typed.kind.value) from None
+
+
+def _wrong(field: SchemaField, constraint: str, expected: str) -> DataServiceError:
+    return DataServiceError(
+        f"The constraint {constraint!r} of the field {field.name!r} does not fit the type {field.type!r}: "
+        f"give {expected}."
+    )
+
+
+def summary(violations: Sequence[Violations]) -> str:
+    """Tell in a few words which rules are broken; it names no cell value.
+
+    Examples:
+        >>> summary([Violations("age", "type", 3), Violations("age", "minimum", 0)])
+        'age: type 3'
+    """
+    return ", ".join(f"{each.field}: {each.constraint} {each.rows:,}" for each in violations if each.rows)

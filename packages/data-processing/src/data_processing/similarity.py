@@ -1,0 +1,148 @@
+"""Texts that are nearly the same: which of them stand for one another.
+
+Only the distinct texts of a column and how often each occurs reach memory, not the rows.
+
+References:
+    Similarity is the normalised Levenshtein similarity, 1 − distance / length of the longer text (Levenshtein 1966).
+    Beyond :data:`ALL_PAIRS_UP_TO` distinct texts, only neighbours in a few sorted orders are compared (Hernández and
+    Stolfo, The merge/purge problem for large databases, SIGMOD 1995).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+from util_services.errors import DataServiceError, nearest
+
+ALL_PAIRS_UP_TO = 2_000
+"""So many distinct texts are all compared with each other; of more, neighbours only."""
+
+MOST_TEXTS = 500_000
+"""So many distinct texts can be held in memory and compared."""
+
+WINDOW = 10
+"""How many neighbours on either side a text is compared with, in each order."""
+
+_ROUNDING = 1e-9  # a similarity that equals the threshold reaches it
+
+Pairs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """Texts of a column that are nearly the same.
+
+    Attributes:
+        representatives: For each text that is nearly the same as a more frequent one, that one.
+        texts: Number of distinct texts.
+        all_pairs: Whether every pair was compared; if not, near-duplicates that no order brings together are missed.
+    """
+
+    representatives: Mapping[str, str]
+    texts: int
+    all_pairs: bool
+
+
+def near_duplicates(frame: nw.LazyFrame[Any], column: str, threshold: float) -> NearDuplicates:
+    """Find the texts of a column that are nearly the same.
+
+    Args:
+        frame: The table.
+        column: A column of texts; missing cells are never similar.
+        threshold: Least similarity, above 0 to 1.
+
+    Raises:
+        DataServiceError: If the column does not exist or holds too many distinct texts, or the threshold is no
+            similarity.
+
+    Examples:
+        >>> import polars as pl
+        >>> frame = nw.from_native(pl.LazyFrame({"city": ["Berlin", "Berlin", "berlin ", "Berlim", "Bern"]}))
+        >>> dict(near_duplicates(frame, "city", 0.8).representatives)
+        {'Berlim': 'Berlin', 'berlin ': 'Berlin'}
+    """
+    names = frame.collect_schema().names()
+    if column not in names:
+        raise DataServiceError(f"The column {column!r} does not exist: {nearest(column, names)}")
+    texts = frame.select(nw.col(column).cast(nw.String)).filter(~nw.col(column).is_null())
+    counted = texts.group_by(column).agg(nw.len().alias("__rows__"))
+    number = int(counted.select(nw.len()).collect().item())
+    if number > MOST_TEXTS:
+        raise DataServiceError(
+            f"The column {column!r} has {number:,} distinct texts, and at most {MOST_TEXTS:,} can be compared: "
+            "standardise them first, or split the table."
+        )
+    counts = {text: int(rows) for text, rows in counted.collect().iter_rows()}
+    return NearDuplicates(representatives(counts, threshold), number, number <= ALL_PAIRS_UP_TO)
+
+
+def representatives(counts: Mapping[str, int], threshold: float) -> dict[str, str]:
+    """Give for each text that is nearly the same as a more frequent one, that one; equal input gives equal output.
+
+    A text goes to the most frequent representative that it is similar to itself, so that no chain of small steps joins
+    texts that differ. Case and white space do not count as differences.
+
+    Args:
+        counts: How often each text occurs.
+        threshold: Least similarity, above 0 to 1.
+
+    Raises:
+        DataServiceError: If the threshold is no similarity.
+
+    Examples:
+        >>> representatives({"Müller": 5, "Muller": 1, "müller ": 1, "Schmidt": 2}, 0.8)
+        {'Muller': 'Müller', 'müller ': 'Müller'}
+    """
+    if not 0 < threshold <= 1:
+        raise DataServiceError(f"The similarity threshold {threshold:g} is out of range: give a number above 0, to 1.")
+    texts = sorted(counts, key=lambda text: (-counts[text], text))  # frequent ones first: a representative comes first
+    plain = [" ".join(text.split()).casefold() for text in texts]
+    similar: dict[int, list[int]] = {}
+    for pairs in _similar_pairs(plain, threshold):
+        for first, second in pairs.tolist():
+            similar.setdefault(second, []).append(first)
+    chosen: dict[int, int] = {}
+    for place in sorted(similar):
+        first_choice = min((each for each in similar[place] if each not in chosen), default=None)
+        if first_choice is not None:
+            chosen[place] = first_choice
+    return {texts[place]: texts[representative] for place, representative in chosen.items()}
+
+
+def _similar_pairs(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
+    """Give pairs of places (first before second) whose texts are similar: arrays (pairs, 2)."""
+    if len(texts) <= ALL_PAIRS_UP_TO:
+        scores = process.cdist(texts, texts, scorer=Levenshtein.normalized_similarity, dtype=np.float64)
+        yield np.argwhere(np.triu(scores >= threshold - _ROUNDING, 1))
+        return
+    for order in _orders(texts):
+        for distance in range(1, WINDOW + 1):
+            pairs = np.sort(np.column_stack((order[:-distance], order[distance:])), axis=1)
+            scores = process.cpdist(
+                [texts[place] for place in pairs[:, 0].tolist()],
+                [texts[place] for place in pairs[:, 1].tolist()],
+                scorer=Levenshtein.normalized_similarity,
+                dtype=np.float64,
+            )
+            yield pairs[scores >= threshold - _ROUNDING]
+
+
+def _orders(texts: Sequence[str]) -> Iterator[Pairs]:
+    """Sort by beginning, by end and by words, so that an error anywhere leaves one order in which they are near."""
+    for key in (str, _reversed, _words):
+        keys = [key(text) for text in texts]
+        yield np.array(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.int64)
+
+
+def _reversed(text: str) -> str:
+    return text[::-1]
+
+
+def _words(text: str) -> str:
+    return " ".join(sorted(text.split()))
