@@ -136,13 +136,13 @@ def test_the_round_trip_job_ends_with_identical_data(key: str, tmp_path: Path) -
 
 
 def test_a_rotated_key_still_restores_what_was_made_before(vault: KeyServer, tmp_path: Path) -> None:
-    key_store().create("rotated")
-    there = [{"encrypt": {"columns": ["Name"], "key_name": "rotated"}}]
-    there += [{"deterministic_encrypt": {"columns": ["id"], "key_name": "rotated"}}]
-    back = [{"type": "decrypt", "columns": ["Name"], "key_name": "rotated"}]
-    back += [{"type": "deterministic_decrypt", "columns": ["id"], "key_name": "rotated"}]
+    key_store().create("jobs-rotated")
+    there = [{"encrypt": {"columns": ["Name"], "key_name": "jobs-rotated"}}]
+    there += [{"deterministic_encrypt": {"columns": ["id"], "key_name": "jobs-rotated"}}]
+    back = [{"type": "decrypt", "columns": ["Name"], "key_name": "jobs-rotated"}]
+    back += [{"type": "deterministic_decrypt", "columns": ["id"], "key_name": "jobs-rotated"}]
     assert run_locally(FORWARD, PATIENTS, tmp_path / "old.csv", there).success
-    key_store().rotate("rotated")
+    key_store().rotate("jobs-rotated")
     assert run_locally(FORWARD, PATIENTS, tmp_path / "new.csv", there).success
     assert (tmp_path / "old.csv").read_text().splitlines()[1][:28] != (tmp_path / "new.csv").read_text().splitlines()[
         1

@@ -33,3 +33,10 @@ def test_numbers_and_other_engines_are_looked_at_too() -> None:
 def test_missing_values_are_no_value() -> None:
     frame = nw.from_native(pl.LazyFrame({"age": ["25", None, None]}))
     assert domains(frame, ["age"])["age"].distinct == 1
+
+
+def test_few_values_are_counted_in_the_whole_column_and_many_in_the_first_rows() -> None:
+    frame = nw.from_native(pl.LazyFrame({"few": ["a"] * 20_000 + ["b"], "many": [f"{n}" for n in range(20_001)]}))
+    found = domains(frame, ["few", "many"])
+    assert (found["few"].rows, found["few"].distinct) == (20_001, 2)
+    assert (found["many"].rows, found["many"].distinct) == (10_000, 10_000)

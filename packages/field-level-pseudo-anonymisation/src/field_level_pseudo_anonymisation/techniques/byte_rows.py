@@ -105,19 +105,29 @@ def base64_rows(rows: Bytes) -> Bytes:
     return text
 
 
-def base64_texts(values: Texts) -> pl.Series:
-    """Encode values in URL-safe Base64 without padding, as texts.
+def base64_texts(values: Texts, prefix: bytes = b"") -> pl.Series:
+    """Encode values, each behind a prefix, in URL-safe Base64 without padding, as texts.
 
     Examples:
-        >>> base64_texts(texts_of(pl.Series(["abc", "?"]))).to_list()
-        ['YWJj', 'Pw']
+        >>> base64_texts(texts_of(pl.Series(["bc", "?"])), b"a").to_list()
+        ['YWJj', 'YT8']
     """
+    before = np.frombuffer(prefix, np.uint8)
     parts, order = [pl.Series([], dtype=pl.String)], [np.zeros(0, np.int64)]
     for width, where in groups(values.lengths):
-        encoded = base64_rows(values.rows(where, width))
-        parts.append(binary_rows(encoded[:, : encoded.shape[1] - -width % 3]).cast(pl.String))
+        encoded = base64_rows(behind(before, values.rows(where, width)))
+        padding = -(len(before) + width) % 3
+        parts.append(binary_rows(encoded[:, : encoded.shape[1] - padding]).cast(pl.String))
         order.append(where)
     return in_order(parts, order)
+
+
+def behind(prefix: Bytes, rows: Bytes) -> Bytes:
+    """Put a prefix, shape (prefix,), before each row, shape (rows, width)."""
+    result = np.empty((len(rows), len(prefix) + rows.shape[1]), np.uint8)
+    result[:, : len(prefix)] = prefix
+    result[:, len(prefix) :] = rows
+    return result
 
 
 def in_order(parts: Sequence[pl.Series], positions: Sequence[Integers]) -> pl.Series:

@@ -5,6 +5,7 @@ import binascii
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import ClassVar
 
 import numpy as np
@@ -94,11 +95,10 @@ def sealed(values: Iterable[bytes], cipher: AESSIV, prefix: bytes, associated: l
         prefix: What each token starts with.
         associated: What is authenticated besides the value, a nonce last (RFC 5297, section 3).
     """
-    encrypt = cipher.encrypt
-    tokens = [prefix + encrypt(value, associated) for value in values]
+    tokens = list(map(cipher.encrypt, values, repeat(associated)))
     lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
     data = np.frombuffer(b"".join(tokens), np.uint8)
-    return base64_texts(Texts(data, np.cumsum(lengths) - lengths, lengths))
+    return base64_texts(Texts(data, np.cumsum(lengths) - lengths, lengths), prefix)
 
 
 def _opened(token: str, ciphers: Sequence[AESSIV], field: bytes) -> str | None:

@@ -23,8 +23,8 @@ class Domain:
     """What can be told of a column's values without telling one.
 
     Attributes:
-        rows: Number of rows.
-        distinct: Number of distinct values, an estimate for large tables.
+        rows: Number of rows looked at.
+        distinct: Number of distinct values in them, an estimate for large tables.
         shaped: How many values have one of the shapes seen, such as 10 ** 8 for dates ``9999-99-99``.
     """
 
@@ -53,6 +53,8 @@ class Domain:
 def domains(frame: nw.LazyFrame[Any], columns: list[str]) -> dict[str, Domain]:
     """Count distinct values of columns, and look at the shape of their first ones; only figures reach memory.
 
+    The rest of a column whose first values are many different ones is not looked at.
+
     Examples:
         >>> import polars as pl
         >>> domains(nw.from_native(pl.LazyFrame({"born": ["1966-01-03", "1982-01-19"]})), ["born"])
@@ -60,11 +62,18 @@ def domains(frame: nw.LazyFrame[Any], columns: list[str]) -> dict[str, Domain]:
     """
     if not columns:
         return {}
+    first = _distinct(frame.head(_SAMPLE_ROWS), columns)
+    repeating = [column for column, (_, distinct) in first.items() if distinct <= _FEW]
+    counts = first | _distinct(frame, repeating)
+    return {column: Domain(*counts[column], _shaped(frame, column)) for column in columns}
+
+
+def _distinct(frame: nw.LazyFrame[Any], columns: list[str]) -> dict[str, tuple[int, int]]:
+    """Count rows and distinct values, a missing one not counted."""
+    if not columns:
+        return {}
     summary = summarise(frame.select(*columns))
-    return {
-        column.name: Domain(summary.rows, column.distinct - bool(column.nulls), _shaped(frame, column.name))
-        for column in summary.columns
-    }
+    return {column.name: (summary.rows, column.distinct - bool(column.nulls)) for column in summary.columns}
 
 
 def _shaped(frame: nw.LazyFrame[Any], column: str) -> float:

@@ -29,6 +29,7 @@ from field_level_pseudo_anonymisation.techniques.byte_rows import (
     Integers,
     Texts,
     base64_rows,
+    behind,
     binaries,
     binary_rows,
     groups,
@@ -142,14 +143,7 @@ def _hmac(messages: Bytes, key: bytes) -> Bytes:
     padded = np.zeros(_HASH_BLOCK, np.uint8)
     padded[: len(key)] = np.frombuffer(key, np.uint8)
     inner, outer = padded ^ np.uint8(0x36), padded ^ np.uint8(0x5C)
-    return _sha256(_behind(outer, _sha256(_behind(inner, messages))))
-
-
-def _behind(prefix: Bytes, rows: Bytes) -> Bytes:
-    result = np.empty((len(rows), len(prefix) + rows.shape[1]), np.uint8)
-    result[:, : len(prefix)] = prefix
-    result[:, len(prefix) :] = rows
-    return result
+    return _sha256(behind(outer, _sha256(behind(inner, messages))))
 
 
 def _sha256(rows: Bytes) -> Bytes:
