@@ -47,10 +47,17 @@ def test_values_are_transformed_once_for_all_batches_and_threads() -> None:
     assert sorted(costly.seen[1000:]) == sorted(set(trial)) == sorted(f"v{number}" for number in range(500))
 
 
-def test_values_that_cost_no_more_than_a_lookup_are_not_looked_up() -> None:
-    transform = DistinctValues(lambda texts: texts)
+def test_values_that_cost_no_more_than_a_lookup_are_not_kept_but_seen_once_in_a_batch() -> None:
+    seen: list[int] = []
+
+    def cheap(texts: pl.Series) -> pl.Series:
+        seen.append(len(texts))
+        return texts.str.to_uppercase()
+
+    transform = DistinctValues(cheap)
     for _ in range(2):
-        transform(pl.Series(["a"] * 1000))
+        assert transform(pl.Series(["a", "b"] * 500)).to_list() == ["A", "B"] * 500
+    assert seen == [1000, 2, 2]  # the trial first
     assert transform._known.height == 0
 
 
@@ -77,6 +84,6 @@ def test_values_that_hardly_repeat_are_forgotten_and_transformed_at_once(monkeyp
     for start in range(0, 1200, 100):
         batch = pl.Series([f"v{number}" for number in range(start, start + 100)])
         assert transform(batch).equals(batch.str.reverse())
-    assert not transform._helps
+    assert not transform._repeats
     assert transform._known.height == 0
     assert len(costly.seen) == 1301  # with the trial

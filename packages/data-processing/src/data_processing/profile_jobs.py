@@ -28,7 +28,7 @@ data_quality_job, data_quality_job_s3 = report_jobs(
             {"expectation": {"unique": {"columns": ["patient"]}}},
             {"expectation": {"not_null": {"column": "sex", "share": 0.95}}},
             {"expectation": {"in_set": {"column": "sex", "values": ["F", "M"]}}},
-            {"expectation": {"in_range": {"column": "birth_date", "minimum": "1900-01-01", "maximum": "2026-12-31"}}},
+            {"expectation": {"expression": {"expression": 'date(birth_date) >= date("1900-01-01")'}}},
             {"expectation": {"matches": {"column": "postcode", "pattern": "[0-9]{5}"}}},
             {"expectation": {"expression": {"expression": "date(admitted) - date(birth_date) >= 0"}}},
         ]

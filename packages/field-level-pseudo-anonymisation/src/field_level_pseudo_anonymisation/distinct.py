@@ -9,7 +9,7 @@ import pyarrow as pa
 from field_level_pseudo_anonymisation.techniques.technique import Transform
 
 _FEW_VALUES = 64
-_MOSTLY_DISTINCT = 0.9  # of a batch: nothing to gain
+_MOSTLY_DISTINCT, _MOSTLY_DISTINCT_CHEAP = 0.9, 0.3  # share of a batch from which on there is nothing to gain
 _TRIAL_VALUES, _COSTLY_SECONDS = 1000, 1e-6  # of processor time for a value: several times a lookup
 _MOST_BYTES = 64 * 2**20
 _TRIAL_LOOKUPS, _FEW_HITS = 200_000, 0.1
@@ -18,8 +18,9 @@ _TRIAL_LOOKUPS, _FEW_HITS = 200_000, 0.1
 class DistinctValues:
     """A transform that sees each distinct value once, as far as the results fit into bounded memory.
 
-    It watches whether that pays: a hash takes hardly longer than a lookup, and some values hardly repeat. What is known
-    goes with this object. May be called from several threads.
+    It watches whether that pays: a hash takes hardly longer than a lookup among earlier batches, so that only the batch
+    itself is searched for equal values; and some values hardly repeat. What is known goes with this object. May be
+    called from several threads.
 
     Args:
         transform: Gives equal results for equal values.
@@ -35,32 +36,41 @@ class DistinctValues:
         self._known = pl.DataFrame(schema={"value": pl.String, "result": pl.String, "known": pl.Boolean})
         self._lock = threading.Lock()
         self._lookups = self._misses = 0
-        self._helps: bool | None = None  # not known before the first values
+        self._costly: bool | None = None  # not known before the first values
+        self._repeats = True
 
     def __call__(self, texts: pl.Series) -> pl.Series:
         """Transform texts without missing ones."""
-        if len(texts) < _FEW_VALUES or not self._is_costly(texts):
+        if len(texts) < _FEW_VALUES or not self._repeats:
             return self._transform(texts)
+        if not self._is_costly(texts):
+            return self._within_batch(texts)
         known = self._known
-        if known.is_empty() and _about_distinct(texts) > _MOSTLY_DISTINCT * len(texts):
+        if known.is_empty() and _distinct_share(texts) > _MOSTLY_DISTINCT:
             return self._transform(texts)
         found = _look_up(texts, known)
         is_new = found["known"].is_null()
         new = texts.filter(is_new)
         if not len(new):
             return found["result"]
-        encoded: pa.DictionaryArray = new.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
-        results = self._completed(pl.Series(encoded.dictionary), known, len(texts)).gather(pl.Series(encoded.indices))
+        distinct, places = _encoded(new)
+        results = self._completed(distinct, known, len(texts)).gather(places)
         return results if len(new) == len(texts) else put_back(is_new, results).zip_with(is_new, found["result"])
+
+    def _within_batch(self, texts: pl.Series) -> pl.Series:
+        if _distinct_share(texts) > _MOSTLY_DISTINCT_CHEAP:
+            return self._transform(texts)
+        distinct, places = _encoded(texts)
+        return self._transform(distinct).gather(places)
 
     def _is_costly(self, texts: pl.Series) -> bool:
         with self._lock:
-            if self._helps is None:
+            if self._costly is None:
                 started = time.thread_time()
                 trial = texts.head(_TRIAL_VALUES)
                 self._transform(trial)
-                self._helps = time.thread_time() - started > _COSTLY_SECONDS * len(trial)
-            return self._helps
+                self._costly = time.thread_time() - started > _COSTLY_SECONDS * len(trial)
+            return self._costly
 
     def _completed(self, distinct: pl.Series, known: pl.DataFrame, lookups: int) -> pl.Series:
         """Give the results of distinct values that are not known; one thread at a time, lest two compute the same."""
@@ -83,7 +93,7 @@ class DistinctValues:
         self._lookups += lookups
         self._misses += len(new)
         if self._lookups > _TRIAL_LOOKUPS and self._lookups - self._misses < _FEW_HITS * self._lookups:
-            self._helps = False
+            self._repeats = False
             self._known = self._known.clear()
         elif self._known.estimated_size() < _MOST_BYTES:
             rows = pl.DataFrame({"value": new, "result": results}).with_columns(known=True)
@@ -105,6 +115,13 @@ def put_back(places: pl.Series, values: pl.Series) -> pl.Series:
     return values.gather(position)
 
 
-def _about_distinct(texts: pl.Series) -> int:
+def _encoded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Give the distinct texts, and for each text the position of its own."""
+    encoded: pa.DictionaryArray = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    return pl.Series(encoded.dictionary), pl.Series(encoded.indices)
+
+
+def _distinct_share(texts: pl.Series) -> float:
+    """Estimate the share of distinct values (HyperLogLog, some 2 % off)."""
     estimate: int = texts.to_frame().select(pl.first().approx_n_unique()).item()
-    return estimate
+    return estimate / len(texts)

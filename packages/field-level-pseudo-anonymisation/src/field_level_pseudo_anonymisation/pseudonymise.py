@@ -165,8 +165,10 @@ def _finished(
 ) -> Result:
     if isinstance(data, nw.LazyFrame):
         return Result(result.to_native(), steps, cautions, tally, session)
-    on_cores = {"engine": "streaming"} if data.implementation.is_polars() else {}
-    done = Result(result.collect(data.implementation, **on_cores).to_native(), steps, cautions, tally, session)
+    # In one batch, each distinct value of a column is found; in several, both cores have work.
+    engine = "in-memory" if all(step.technique.linkable for step in steps) else "streaming"
+    how = {"engine": engine} if data.implementation.is_polars() else {}
+    done = Result(result.collect(data.implementation, **how).to_native(), steps, cautions, tally, session)
     done.finish()
     return done
 

@@ -1,6 +1,6 @@
 """Time and memory of a profile, and of expectations, on visits of many patients, against a copy of the file.
 
-Run: ``uv run python benchmarks/profile.py --rows 1000000``. Each figure is of a process of its own.
+Run: ``uv run python benchmarks/table_profile.py --rows 1000000``. Each figure is of a process of its own.
 """
 
 import argparse
