@@ -127,20 +127,14 @@ def table_jobs(
         if reports:
             reports.s3(metrics, written)
 
-    service_config = {service.name: {"config": dict(config)}}
-    local_files = {
-        "read_csv_to_df": {"config": {"input_path": sample_input}},
-        "write_df_to_csv": {"config": {"output_path": sample_output}},
-    }
-    objects = {
-        "read_csv_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}},
-        "write_csv_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
-    }
-    tags = {BUSINESS_OPERATION: business_operation}
-    checks = {service.name: check} if check else {}
-    return TableJobs(
-        service_job(local, tags=tags, default_ops=local_files | service_config, checks=checks),
-        service_job(on_s3, tags=tags, default_ops=objects | service_config, checks=checks),
+    return _both(
+        local,
+        on_s3,
+        business_operation,
+        {service.name: config},
+        {"read_csv_to_df": {"input_path": sample_input}, "write_df_to_csv": {"output_path": sample_output}},
+        {"read_csv_from_s3": _sample(sample_input), "write_csv_to_s3": _sample(sample_output)},
+        {service.name: check} if check else {},
     )
 
 
@@ -176,19 +170,13 @@ def text_jobs(
         data, _ = service(read_txt_from_s3())
         write_txt_to_s3(data)
 
-    service_config = {service.name: {"config": dict(config)}}
-    local_files = {
-        "read_txt_to_string": {"config": {"input_path": sample_input}},
-        "write_string_to_txt": {"config": {"output_path": sample_output}},
-    }
-    objects = {
-        "read_txt_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}},
-        "write_txt_to_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_output}},
-    }
-    tags = {BUSINESS_OPERATION: business_operation}
-    return TableJobs(
-        service_job(local, tags=tags, default_ops=local_files | service_config),
-        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+    return _both(
+        local,
+        on_s3,
+        business_operation,
+        {service.name: config},
+        {"read_txt_to_string": {"input_path": sample_input}, "write_string_to_txt": {"output_path": sample_output}},
+        {"read_txt_from_s3": _sample(sample_input), "write_txt_to_s3": _sample(sample_output)},
     )
 
 
@@ -231,14 +219,37 @@ def report_jobs(
         if after_report:
             after_report(metrics, written)
 
-    tags = {BUSINESS_OPERATION: business_operation}
-    service_config = {service.name: {"config": dict(config)}}
-    local_file = {"read_csv_to_df": {"config": {"input_path": sample_input}}}
-    objects = {"read_csv_from_s3": {"config": {"bucket_name": SAMPLE_BUCKET, "file_key": sample_input}}}
-    return TableJobs(
-        service_job(local, tags=tags, default_ops=local_file | service_config),
-        service_job(on_s3, tags=tags, default_ops=objects | service_config),
+    return _both(
+        local,
+        on_s3,
+        business_operation,
+        {service.name: config},
+        {"read_csv_to_df": {"input_path": sample_input}},
+        {"read_csv_from_s3": _sample(sample_input)},
     )
+
+
+def _sample(key: str) -> dict[str, str]:
+    return {"bucket_name": SAMPLE_BUCKET, "file_key": key}
+
+
+def _both(
+    local: GraphDefinition,
+    on_s3: GraphDefinition,
+    business_operation: str,
+    service: Mapping[str, Mapping[str, Any]],
+    local_files: Mapping[str, Mapping[str, Any]],
+    objects: Mapping[str, Mapping[str, Any]],
+    checks: Mapping[str, Check] | None = None,
+) -> TableJobs:
+    """Build the jobs of two graphs; the mappings give a default configuration for each op."""
+
+    def job(steps: GraphDefinition, ops: Mapping[str, Mapping[str, Any]]) -> JobDefinition:
+        default_ops = {name: {"config": dict(config)} for name, config in {**ops, **service}.items()}
+        tags = {BUSINESS_OPERATION: business_operation}
+        return service_job(steps, tags=tags, default_ops=default_ops, checks=checks or {})
+
+    return TableJobs(job(local, local_files), job(on_s3, objects))
 
 
 def service_job(
