@@ -12,15 +12,13 @@ import argparse
 import logging
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measuring import peak_megabytes, prepared, seconds
 
 CONFIG = {
     "ident": ["name", "email"],
@@ -73,43 +71,16 @@ def copy(source: Path, target: Path) -> None:
 
 
 def prepared_job(source: Path, target: Path) -> Callable[[], dict[str, float]]:
-    """Load the job and a Dagster instance; gives a function that runs it and tells the seconds of each step."""
-    from dagster import DagsterEventType, DagsterInstance
-
-    from dataframe_level_anonymisation.repository import defs
-
-    instance = DagsterInstance.ephemeral()
-    job = defs.resolve_job_def("k_anonymity_job")
     ops = {
-        "read_csv_to_df": {"config": {"input_path": str(source)}},
-        "apply_k_anonymity": {"config": CONFIG},
-        "write_df_to_csv": {"config": {"output_path": str(target)}},
+        "read_csv_to_df": {"input_path": str(source)},
+        "apply_k_anonymity": CONFIG,
+        "write_df_to_csv": {"output_path": str(target)},
     }
-
-    def run() -> dict[str, float]:
-        result = job.execute_in_process(run_config={"ops": ops}, instance=instance)
-        events = instance.all_logs(result.run_id, of_type=DagsterEventType.STEP_SUCCESS)
-        return {str(event.step_key): event.get_dagster_event().step_success_data.duration_ms / 1000 for event in events}
-
-    return run
+    return prepared("dataframe_level_anonymisation", "k_anonymity_job", ops)
 
 
-def seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
-
-
-def peak_megabytes(source: Path, target: Path) -> float:
-    """Run the job in a process of its own and give its peak resident set."""
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import end_to_end\n"
-        "end_to_end.prepared_job(Path(sys.argv[1]), Path(sys.argv[2]))()\n"
-        # not getrusage, whose maximum a process inherits from the one that started it
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    )
-    command = [sys.executable, "-c", code, str(source), str(target), str(Path(__file__).parent)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]) / 1024
+def peak(source: Path, target: Path) -> float:
+    return peak_megabytes("import end_to_end; end_to_end.prepared_job(source, target)()", source, target)
 
 
 def main() -> None:
@@ -146,9 +117,9 @@ def main() -> None:
         print("\nsteps: " + ", ".join(f"{name} {spent:.2f}" for name, spent in steps.items()) + "\n")
         if options.no_memory:
             return
-        small = peak_megabytes(source, target)
+        small = peak(source, target)
         generate(4 * options.rows, source, options.columns)
-        large = peak_megabytes(source, target)
+        large = peak(source, target)
         print("| rows | peak memory (MB) | growth |\n|---:|---:|---:|")
         print(f"| {options.rows:,} | {small:.0f} | 1.00 |")
         print(f"| {4 * options.rows:,} | {large:.0f} | {large / small:.2f} |")

@@ -18,10 +18,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from measuring import peak_megabytes, prepared, seconds
 
 PROSE = """
 the patient reports that pain in her left knee has become less since last week and she can walk to work again without a
@@ -67,43 +68,17 @@ def loop(source: Path, target: Path) -> None:
 
 
 def prepared_job(source: Path, target: Path, steps: list[dict[str, Any]]) -> Callable[[], dict[str, float]]:
-    """Load the job and a Dagster instance; gives a function that runs it and tells the seconds of each step."""
-    from dagster import DagsterEventType, DagsterInstance
-
-    from field_level_pseudo_anonymisation.repository import defs
-
-    instance = DagsterInstance.ephemeral()
-    job = defs.resolve_job_def("anonymise_pseudonymise_unstructured_job")
     ops = {
-        "read_txt_to_string": {"config": {"input_path": str(source)}},
-        "anonymise_pseudonymise_unstructured": {"config": {"language": "en", "names": False, "used_function": steps}},
-        "write_string_to_txt": {"config": {"output_path": str(target)}},
+        "read_txt_to_string": {"input_path": str(source)},
+        "anonymise_pseudonymise_unstructured": {"language": "en", "names": False, "used_function": steps},
+        "write_string_to_txt": {"output_path": str(target)},
     }
-
-    def run() -> dict[str, float]:
-        result = job.execute_in_process(run_config={"ops": ops}, instance=instance)
-        events = instance.all_logs(result.run_id, of_type=DagsterEventType.STEP_SUCCESS)
-        return {str(event.step_key): event.get_dagster_event().step_success_data.duration_ms / 1000 for event in events}
-
-    return run
+    return prepared("field_level_pseudo_anonymisation", "anonymise_pseudonymise_unstructured_job", ops)
 
 
-def seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
-
-
-def peak_megabytes(source: Path, target: Path) -> float:
+def peak(source: Path, target: Path) -> float:
     """Run the redacting job in a process of its own and give its peak resident set."""
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import text\n"
-        "text.prepared_job(Path(sys.argv[1]), Path(sys.argv[2]), text.REDACT)()\n"
-        # not getrusage, whose maximum a process inherits from the one that started it
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
-    )
-    command = [sys.executable, "-c", code, str(source), str(target), str(Path(__file__).parent)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]) / 1024
+    return peak_megabytes("import text; text.prepared_job(source, target, text.REDACT)()", source, target)
 
 
 def main() -> None:
@@ -141,9 +116,9 @@ def main() -> None:
             print(f"| {name} | {middle:.1f} | {size / middle:.1f} | {ratio:.2f} |")
         if options.no_memory:
             return
-        large = peak_megabytes(source, target)
+        large = peak(source, target)
         generate(options.megabytes / 4, source)
-        small = peak_megabytes(source, target)
+        small = peak(source, target)
         print("\n| text (MB) | peak memory (MB) | growth |\n|---:|---:|---:|")
         print(f"| {size / 4:.0f} | {small:.0f} | 1.00 |\n| {size:.0f} | {large:.0f} | {large / small:.2f} |")
 

@@ -247,6 +247,11 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
         f"The mapping_table {str(PATIENTS)!r} is the input of this run: choose another file.",
     ),
     (
+        FORWARD,
+        {"tokenise": {"columns": ["Name"], "key_name": "jobs", "mapping_table": "s3://bucket"}},
+        "The location 's3://bucket' is malformed: give s3://bucket/key or a path.",
+    ),
+    (
         BACK,
         {"type": "detokenise", "columns": ["id"], "key_name": "jobs"},
         "The mapping_table of tokenise is empty: give a path or s3://bucket/key.",

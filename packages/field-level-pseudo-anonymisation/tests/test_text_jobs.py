@@ -292,6 +292,18 @@ MISTAKES: list[tuple[str, list[dict[str, Any]], dict[str, Any], str]] = [
         "The on_error 'skip' is unknown: choose fail or keep.",
     ),
     (BACK, [{"decrypt": {"key_name": "../x"}}], {}, "The key name '../x' is malformed"),
+    (
+        FORWARD,
+        [{"tokenise": {"pii": ["EMAIL"], "key_name": "texts", "mapping_table": str(LETTER)}}],
+        THERE,
+        f"The mapping_table {str(LETTER)!r} is the input of this run: choose another file.",
+    ),
+    (
+        FORWARD,
+        [{"tokenise": {"pii": ["EMAIL"], "key_name": "texts", "mapping_table": "s3://bucket"}}],
+        THERE,
+        "The location 's3://bucket' is malformed: give s3://bucket/key or a path.",
+    ),
 ]
 
 

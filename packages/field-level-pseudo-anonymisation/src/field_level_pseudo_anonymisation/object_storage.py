@@ -7,15 +7,13 @@ from botocore.exceptions import ClientError
 
 from field_level_pseudo_anonymisation.local_storage import LocalStorage, changed
 from field_level_pseudo_anonymisation.techniques.session import Stored
-from util_services.errors import DataServiceError
-from util_services.locations import CONNECTION
+from util_services.locations import CONNECTION, object_of
 from util_services.objects import explained
 from util_services.resources import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_SCHEME = "s3://"
 _MISSING = {"404", "NoSuchKey"}
 _NOT_AS_READ = {"412", "409", "PreconditionFailed", "ConditionalRequestConflict"}
 
@@ -36,9 +34,9 @@ class AnyStorage:
         Raises:
             DataServiceError: If the location is malformed or forbidden, or cannot be read.
         """
-        if not location.startswith(_SCHEME):
+        if (found_at := object_of(location)) is None:
             return self._files.read(location)
-        bucket, key = _parts(location)
+        bucket, key = found_at
         with explained(self._client, bucket, key):
             try:
                 found = self._client.get_object(Bucket=bucket, Key=key)
@@ -55,9 +53,9 @@ class AnyStorage:
         Raises:
             DataServiceError: If it is not, the location is malformed or forbidden, or it cannot be written.
         """
-        if not location.startswith(_SCHEME):
+        if (found_at := object_of(location)) is None:
             return self._files.write(location, content, replacing=replacing)
-        bucket, key = _parts(location)
+        bucket, key = found_at
         with explained(self._client, bucket, key):
             if self._version(bucket, key) != replacing:
                 raise changed(location)  # for storage that does not know the conditions below
@@ -79,13 +77,6 @@ class AnyStorage:
             if _code(error) not in _MISSING:
                 raise
             return None
-
-
-def _parts(location: str) -> tuple[str, str]:
-    bucket, _, key = location.removeprefix(_SCHEME).partition("/")
-    if not bucket or not key:
-        raise DataServiceError(f"The location {location!r} is malformed: give s3://bucket/key or a path.")
-    return bucket, key
 
 
 def _code(error: ClientError) -> str:

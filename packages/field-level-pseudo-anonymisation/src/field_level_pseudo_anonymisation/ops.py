@@ -1,6 +1,5 @@
 """Ops that pseudonymise columns of tables and turn them back: read config, call the library, attach the report."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -8,13 +7,12 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 
 from field_level_pseudo_anonymisation import report
 from field_level_pseudo_anonymisation.config import DepseudonymiseConfig, StructuredConfig
+from field_level_pseudo_anonymisation.mapping_tables import check_mapping_tables
 from field_level_pseudo_anonymisation.object_storage import AnyStorage
 from field_level_pseudo_anonymisation.pseudonymise import Result, depseudonymise, pseudonymise
 from field_level_pseudo_anonymisation.run_keys import RunKeys
-from field_level_pseudo_anonymisation.steps import Step
 from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.failures import reported
-from util_services.ops import check_object, output_file
 from util_services.staging import checkpoint, discard_checkpoints
 
 Outputs = tuple[Output[Any], Output[dict[str, Any]]]
@@ -33,7 +31,7 @@ def anonymise_pseudonymise_structured(
     """Pseudonymise columns of a table."""
     with reported():
         keys, steps = RunKeys(), config.steps()
-        _check_tables(context, steps)
+        check_mapping_tables(context, (step.technique for step in steps))
         result = pseudonymise(df.to_native(), steps, keys=keys, session=Session(AnyStorage()))
         return _outputs(context, "Pseudonymised", result, keys)
 
@@ -51,15 +49,6 @@ def depseudonymise_structured(
         keys = RunKeys()
         result = depseudonymise(df.to_native(), config.steps(), keys=keys, session=Session(AnyStorage()))
         return _outputs(context, "Restored", result, keys)
-
-
-def _check_tables(context: OpExecutionContext, steps: Sequence[Step]) -> None:
-    """Refuse a mapping table that is the input or output of the run."""
-    for table in (getattr(step.technique, "mapping_table", None) for step in steps):
-        if table and table.startswith("s3://"):
-            check_object(context, *table.removeprefix("s3://").split("/", 1))
-        elif table:
-            output_file(context, table, "mapping_table")
 
 
 def _outputs(context: OpExecutionContext, done: str, result: Result, keys: RunKeys) -> Outputs:

@@ -8,6 +8,7 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 from field_level_pseudo_anonymisation import text as texts
 from field_level_pseudo_anonymisation import text_report
 from field_level_pseudo_anonymisation import unstructured_config as configs
+from field_level_pseudo_anonymisation.mapping_tables import check_mapping_tables
 from field_level_pseudo_anonymisation.object_storage import AnyStorage
 from field_level_pseudo_anonymisation.run_keys import RunKeys
 from field_level_pseudo_anonymisation.techniques.session import Session
@@ -31,10 +32,11 @@ def anonymise_pseudonymise_unstructured(
 ) -> Outputs:
     """Pseudonymise a text."""
     with reported():
-        keys = RunKeys()
+        keys, steps = RunKeys(), config.steps()
+        check_mapping_tables(context, (step.technique for step in steps))
         result = texts.pseudonymise_text(
             text,
-            config.steps(),
+            steps,
             language=config.language,
             keys=keys,
             session=Session(AnyStorage()),
@@ -75,11 +77,12 @@ def anonymise_pseudonymise_text_columns(
 ) -> Outputs:
     """Pseudonymise text columns."""
     with reported():
-        keys = RunKeys()
+        keys, steps = RunKeys(), config.steps()
+        check_mapping_tables(context, (step.technique for step in steps))
         result = texts.pseudonymise_text_columns(
             df.to_native(),
             config.text_columns,
-            config.steps(),
+            steps,
             language=config.language,
             keys=keys,
             session=Session(AnyStorage()),

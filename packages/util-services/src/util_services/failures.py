@@ -29,8 +29,7 @@ def reported() -> Iterator[None]:
     except (Failure, RetryRequested, DagsterError):
         raise
     except DataServiceError as error:
-        sentence, _, _ = str(error).partition("\n")  # Polars appends the expression that it was raised in
-        raise Failure(description=sentence, allow_retries=False) from None
+        raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
         calls = traceback.extract_tb(error.__traceback__)
         known = [call for call in calls if "site-packages" not in call.filename]

@@ -15,6 +15,24 @@ CONNECTION = "selfS3"
 _SCHEME = "s3://"
 
 
+def object_of(location: str) -> tuple[str, str] | None:
+    """Give bucket and key of an object, ``None`` for a local path.
+
+    Raises:
+        DataServiceError: If the location is that of an object and lacks one of the two.
+
+    Examples:
+        >>> object_of("s3://intake/2026/visits.csv"), object_of("visits.csv")
+        (('intake', '2026/visits.csv'), None)
+    """
+    if not location.startswith(_SCHEME):
+        return None
+    bucket, _, key = location.removeprefix(_SCHEME).partition("/")
+    if not bucket or not key:
+        raise DataServiceError(f"The location {location!r} is malformed: give s3://bucket/key or a path.")
+    return bucket, key
+
+
 @contextmanager
 def opened(location: str, run_id: str, log: Callable[[str], object], key: str = "input_path") -> Iterator[Path]:
     """Give a side input as a local file; an object is fetched for as long as the block lasts.
@@ -31,12 +49,10 @@ def opened(location: str, run_id: str, log: Callable[[str], object], key: str = 
     Raises:
         DataServiceError: If the location is malformed or cannot be read.
     """
-    if not location.startswith(_SCHEME):
+    if (found := object_of(location)) is None:
         yield input_file(location, key)
         return
-    bucket, _, object_key = location.removeprefix(_SCHEME).partition("/")
-    if not bucket or not object_key:
-        raise DataServiceError(f"The location {location!r} is malformed: give s3://bucket/key or a path.")
+    bucket, object_key = found
     path = run_folder(run_id) / f"side-{uuid4().hex}{''.join(Path(object_key).suffixes[-2:])}"
     try:
         download(connect(CONNECTION).meta.client, bucket, object_key, path, log)

@@ -60,15 +60,6 @@ class Recogniser:
         return found.with_columns(missing).select(SCHEMA.names())
 
 
-def only(check: Callable[[str], bool]) -> Evidence:
-    """Make evidence of a function of the value; each distinct value is checked once."""
-
-    def evidence(candidates: pl.DataFrame) -> pl.DataFrame:
-        return candidates.filter(passes(candidates["value"], check))
-
-    return evidence
-
-
 def passes(values: pl.Series, check: Callable[[str], bool]) -> pl.Series:
     """Tell for each value whether it passes a check; each distinct one is checked once."""
     texts = values.to_list()
