@@ -35,6 +35,9 @@ FLAGS = [
 ]
 
 
+DRAWN = "charts => charts.every(each => each.complete && each.naturalWidth > 0)"
+
+
 class Stack:
     def __init__(self, process: "subprocess.Popen[str]", said: str, posted: list[dict[str, Any]]) -> None:
         self.process = process
@@ -106,6 +109,10 @@ def test_urls_and_what_to_click_are_told_and_a_taken_port_is_evaded(stack: Stack
     assert stack.url("OpenBao")
 
 
+def test_no_dialog_of_dagster_s_stands_before_the_ui(stack: Stack) -> None:
+    assert Webserver(stack.url("Dagster UI")).query("{ shouldShowNux }") == {"shouldShowNux": False}
+
+
 def test_a_job_on_s3_runs_in_it_and_the_daemon_tells_of_its_end(stack: Stack) -> None:
     webserver = Webserver(stack.url("Dagster UI"))
     config = yaml.safe_load(webserver.default_config("k_anonymity_job_s3"))
@@ -128,8 +135,6 @@ def test_a_steward_finds_the_job_the_defaults_and_the_report_in_the_ui(stack: St
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
-        # The first visit shows Dagster's "Join the community" dialog, some time after the page.
-        page.add_locator_handler(page.get_by_role("button", name="Skip"), lambda button: button.click())
         page.goto(f"{url}/jobs")
         for job in ("data_processing_job", "k_anonymity_job", "k_anonymity_job_s3"):
             link = page.get_by_role("link", name=re.compile(rf"^job {job}( info)?$"))  # its description comes later
@@ -142,10 +147,7 @@ def test_a_steward_finds_the_job_the_defaults_and_the_report_in_the_ui(stack: St
         page.get_by_text("apply_k_anonymity").first.click()
         page.get_by_text("Show Markdown").first.click(timeout=30_000)
         expect(page.get_by_text("met, verified on the output").first).to_be_visible()
-        page.wait_for_function(
-            "() => { const charts = [...document.querySelectorAll(\"img[src^='data:image/svg+xml']\")];"
-            " return charts.length > 3 && charts.every(each => each.complete && each.naturalWidth > 0) }"
-        )
-        page.wait_for_timeout(1000)  # the dialog fades in
+        charts = page.locator("img[src^='data:image/svg+xml']")
+        wait_for(lambda: charts.count() > 3 and charts.evaluate_all(DRAWN))
         page.screenshot(path=shots / "report.png")
         browser.close()

@@ -69,6 +69,8 @@ def local_stack(
         home = folder / "dagster"
         home.mkdir()
         (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        (home / ".nux").mkdir()
+        (home / ".nux" / "nux.yaml").touch()  # Dagster's "Join the community" dialog would come at every start
         port = free_port(ui_port)
         ui = f"http://{HOST}:{port}"
         environment = {
