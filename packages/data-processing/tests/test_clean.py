@@ -253,6 +253,32 @@ def test_a_pandas_column_of_several_types_is_refused_in_one_sentence() -> None:
         dp.remove_duplicates(pd.DataFrame({"a": ["x", 1, None]}, dtype=object))
 
 
+@pytest.mark.parametrize(
+    ("step", "as_it_came", "sorted_before"),
+    [
+        (dp.RemoveDuplicates(columns=["a"]), [(2, "x", "q")], [(1, "x", None)]),
+        (dp.RemoveDuplicates(columns=["a"], keep="last"), [(3, "x", "s")], [(3, "x", "s")]),
+        (
+            dp.FillMissingValues(columns={"b": Fill(method="forward")}),
+            [(2, "x", "q"), (1, "x", "q"), (3, "x", "s")],
+            [(1, "x", None), (2, "x", "q"), (3, "x", "s")],
+        ),
+        (
+            dp.FillMissingValues(columns={"b": Fill(method="backward")}),
+            [(2, "x", "q"), (1, "x", "s"), (3, "x", "s")],
+            [(1, "x", "q"), (2, "x", "q"), (3, "x", "s")],
+        ),
+        (dp.SampleRows(size=1, seed=2), [(2, "x", "q")], [(1, "x", None)]),
+    ],
+)
+def test_steps_that_go_by_the_order_take_that_of_the_input_unless_rows_were_sorted_before(
+    step: Step, as_it_came: list[Any], sorted_before: list[Any]
+) -> None:
+    frame = pl.DataFrame([(2, "x", "q"), (1, "x", None), (3, "x", "s")], schema=["n", "a", "b"], orient="row")
+    assert dp.clean(frame, [step]).frame.rows() == as_it_came
+    assert dp.clean(frame, [dp.SortRows(by=["n"]), step]).frame.rows() == sorted_before
+
+
 def test_no_steps_are_refused() -> None:
     with pytest.raises(DataServiceError, match="The steps are empty: give at least one"):
         dp.clean(pl.DataFrame({"a": [1]}), [])

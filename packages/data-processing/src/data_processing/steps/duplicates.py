@@ -26,7 +26,7 @@ class RemoveDuplicates(Step):
 
     A missing cell equals a missing one, and differs from an empty text. Rows are compared by fingerprints of 128 bits,
     16 bytes of memory a row; see :func:`data_processing.fingerprints.fingerprints`. The first and the last of equal
-    rows are those in the order of the input.
+    rows are meant in the order in which the step gets them: that of the input, unless ``sort_rows`` came before.
 
     With ``similarity``, texts that are nearly the same count as equal, too: a text goes to the most frequent one that
     it is similar to (1 − Levenshtein distance / length of the longer, case and white space not counted). The distinct
