@@ -113,6 +113,20 @@ def test_yaml_resources_and_packages_are_read_too() -> None:
     assert validate(frame, first).valid.collect().rows() == [("-",)]
 
 
+def test_cells_of_a_key_are_not_mixed_up_whatever_they_hold_and_are() -> None:
+    rows = [("1", ":1:a", 1.5), ("1:1", ":a", 1.5), ("", "x", 2.0), ("0", "", 2.5), ("0", "", 2.5)]
+    frame = nw.from_native(pl.LazyFrame(rows, schema=["a", "b", "n"], orient="row"))
+    described = schema(
+        field("any", name="a"),
+        field("any", name="b"),
+        field("number", name="n", unique=True),
+        uniqueKeys=[["a", "b"]],
+        missingValues=[],
+    )
+    result = validate(frame, parse_schema(described, "s"))
+    assert summary(result.violations()) == "n: unique 4, a+b: uniqueKeys 2"
+
+
 def test_rows_that_share_a_unique_key_are_rejected_unless_a_part_is_missing() -> None:
     rows = [("1", "x"), ("1", "x"), ("1", "y"), ("1", None), ("1", None)]
     frame = nw.from_native(pl.LazyFrame(rows, schema={"a": pl.String, "b": pl.String}, orient="row"))

@@ -88,13 +88,11 @@ class Check:
         field: Column name, or several joined by ``+``.
         constraint: ``type`` or a name of :data:`CONSTRAINTS`, or ``primaryKey`` or ``uniqueKeys``.
         failed: Whether a row breaks it; never null.
-        alone: Whether a row's own cells tell.
     """
 
     field: str
     constraint: str
     failed: nw.Expr
-    alone: bool = True
 
     @property
     def name(self) -> str:
@@ -113,7 +111,7 @@ class Violations:
 
 @dataclass(frozen=True)
 class Validation:
-    """A table divided by a schema; nothing is evaluated until it is used.
+    """A table divided by a schema; it is evaluated when it is used.
 
     Attributes:
         valid: Rows that break no rule, in order.
@@ -255,8 +253,8 @@ def _texts(values: Any, key: str, where: str) -> list[str]:
 def validate(frame: nw.LazyFrame[Any], schema: TableSchema) -> Validation:
     """Divide a table into the rows that meet a schema and those that do not.
 
-    Rows that repeat a unique value are all rejected, since none of them is known to be the right one; finding them
-    takes memory in proportion to the distinct values of that column.
+    Rows that repeat a unique value are all rejected, since none of them is known to be the right one. Which values are
+    repeated is evaluated at once, in memory in proportion to the distinct values of that column; nothing else is.
 
     Args:
         frame: The table; cells of CSV files are texts and are read as the schema says.
@@ -277,15 +275,15 @@ def validate(frame: nw.LazyFrame[Any], schema: TableSchema) -> Validation:
     """
     types = frame.collect_schema()
     fields = _matched(schema, types)
-    checks = tuple(check for field in fields for check in _checks(field, types[field.name])) + _keys(schema, types)
+    checks = tuple(check for field in fields for check in _checks(field, types[field.name]))
+    checks += _keys(frame, fields, schema)
     if not checks:
         return Validation(frame, frame.head(0), None, nw.lit(""), ())
     failed = nw.any_horizontal(*(check.failed for check in checks), ignore_nulls=False)
-    alone = all(check.alone for check in checks)
     counts = frame.select(*(check.failed.cast(nw.Int64).sum().alias(check.name) for check in checks))
     broken = (nw.when(check.failed).then(nw.lit(check.name)) for check in checks)
     return Validation(
-        amended(frame, {}, ~failed) if alone else frame.filter(~failed),
+        amended(frame, {}, ~failed),
         frame.filter(failed),
         counts,
         nw.concat_str(*broken, separator=", ", ignore_nulls=True),
@@ -356,7 +354,7 @@ def _checks(field: SchemaField, dtype: Any) -> list[Check]:
     for name, argument in field.constraints.items():
         failed = CONSTRAINTS[name](field, cells, typed, argument)
         if failed is not None:
-            checks.append(Check(field.name, name, failed, alone=name != "unique"))
+            checks.append(Check(field.name, name, failed))
     return checks
 
 
@@ -368,19 +366,36 @@ def _present(field: SchemaField, dtype: Any) -> Value:
     return replace(cells, known=cells.where(~cells.cells.is_in(list(field.missing_values))))
 
 
-def _keys(schema: TableSchema, types: Mapping[str, Any]) -> tuple[Check, ...]:
-    fields = {field.name: field for field in schema.fields}
+def _keys(frame: nw.LazyFrame[Any], fields: Sequence[SchemaField], schema: TableSchema) -> tuple[Check, ...]:
+    """Give the rules that compare rows; the values that occur several times are evaluated, a pass for each rule."""
+    types = frame.collect_schema()
+    described = {field.name: field for field in fields}
     primary = [("primaryKey", schema.primary_key)] if schema.primary_key else []
+    unique = [("unique", (field.name,)) for field in fields if field.constraints.get("unique")]
     checks = []
-    for kind, columns in [*primary, *(("uniqueKeys", each) for each in schema.unique_keys)]:
-        known = [_present(fields[name], types[name]).present for name in columns if name in types]
-        if len(known) < len(columns):
+    for kind, columns in [*unique, *primary, *(("uniqueKeys", each) for each in schema.unique_keys)]:
+        if any(name not in described for name in columns):
             raise DataServiceError(f"The {kind} {'+'.join(columns)!r} of the schema has a column that the table lacks.")
+        known = [_present(described[name], types[name]).present for name in columns]
         complete = nw.all_horizontal(*known, ignore_nulls=False)
-        repeated = nw.len().over(*columns) > 1
-        failed = ~complete | repeated if kind == "primaryKey" else complete & repeated
-        checks.append(Check("+".join(columns), kind, failed, alone=False))
+        key = _key_text(columns)
+        repeated = complete & key.is_in(_repeated(frame.filter(complete).select(key.alias("key"))))
+        checks.append(Check("+".join(columns), kind, ~complete | repeated if kind == "primaryKey" else repeated))
     return tuple(checks)
+
+
+def _key_text(columns: Sequence[str]) -> nw.Expr:
+    """Make one text of the cells of a row, which differs where any of them does."""
+    texts = [nw.col(name).cast(nw.String).fill_null("") for name in columns]
+    return nw.concat_str(
+        *(part for text in texts for part in (text.str.len_chars().cast(nw.String), text)), separator=":"
+    )
+
+
+def _repeated(keys: nw.LazyFrame[Any]) -> list[str]:
+    counted = keys.group_by("key").agg(nw.len().alias("rows"))
+    found: list[str] = collected(counted.filter(nw.col("rows") > 1))["key"].to_list()
+    return found
 
 
 # Types: how a field's cells are read; what cannot be read is not known any more
@@ -489,10 +504,10 @@ def _required(field: SchemaField, cells: Value, typed: Value, argument: Any) -> 
 
 
 def _unique(field: SchemaField, cells: Value, typed: Value, argument: Any) -> nw.Expr | None:
-    del typed
-    if not _truth(field, "unique", argument):
-        return None
-    return cells.present & (nw.len().over(field.name) > 1)
+    """Refuse what is no truth value; it takes other rows to tell which break it."""
+    del cells, typed
+    _truth(field, "unique", argument)
+    return None
 
 
 def _bound(name: str, breaks: Callable[[Any, Any], nw.Expr]) -> "Constraint":

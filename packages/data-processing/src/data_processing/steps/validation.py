@@ -16,8 +16,9 @@ class ValidateSchema(Step):
 
     The report counts the rows that break each rule of each column; a rejected row is told with all the rules that it
     breaks. Cells are checked as what the schema says they are, and stay as they are: ``convert_types`` changes them. Of
-    rows that repeat a value that shall be unique, all are rejected; finding them holds the distinct values in memory. A
-    column that the schema names and the table lacks stops the run. ``docs/schemas.md`` tells what a schema can say.
+    rows that repeat a value that shall be unique, all are rejected; finding them takes a pass over the table, and its
+    distinct values in memory. A column that the schema names and the table lacks stops the run. ``docs/schemas.md``
+    tells what a schema can say.
 
     Examples:
         >>> import pandas as pd
@@ -40,7 +41,7 @@ class ValidateSchema(Step):
         choose(self, "on_violation", self.on_violation, ("reject", "fail"))
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
-        """Judge each row; if violations shall fail the run, they are counted."""
+        """Judge each row; repeated values are evaluated, and violations counted if they shall fail the run."""
         result = validate(frame, self._schema(inputs))
         if self.on_violation == "fail":
             self._check(result)
