@@ -1,9 +1,11 @@
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+import yaml
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from data_processing.repository import defs
@@ -150,6 +152,15 @@ def test_a_schema_is_read_from_a_path_or_from_s3_and_rows_that_break_it_are_put_
         ]
         assert "- 1 validate_schema: fee_eur type: 8, fee_eur required: 5" in metadata(result)["report"]
     assert list(staging_root().iterdir()) == []
+
+
+def test_the_manuals_configuration_with_a_schema_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "schemas.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", manual, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(SAMPLE.parent)
+    assert defs.resolve_job_def("clean_data_job").execute_in_process(run_config=yaml.safe_load(example)).success
+    assert "breaks the schema: " in (tmp_path / "output" / "broken.csv").read_text()
 
 
 def test_a_schema_is_read_only_where_the_operator_allows(
