@@ -68,3 +68,44 @@ def test_an_outsiders_value_reaches_no_file_outside_the_data_root(webserver: Web
         )
     )
     assert "lies outside the folder that DATA_ROOT allows" in events
+
+
+OUTSIDE = 'open("/etc/passwd") == "x"'
+CHECKED = {
+    "clean_data_job": ("clean_data", {"steps": [{"step": {"filter_rows": {"condition": OUTSIDE}}}]}),
+    "data_quality_job": (
+        "check_expectations",
+        {"expectations": [{"expectation": {"expression": {"expression": OUTSIDE}}}]},
+    ),
+}
+REFUSED = "The function 'open' does not exist in expressions"
+
+
+@pytest.mark.parametrize("job", CHECKED)
+def test_an_expression_that_reaches_outside_the_row_is_refused_before_a_run_exists(
+    webserver: Webserver, job: str
+) -> None:
+    op, service = CHECKED[job]
+    config = yaml.safe_load(webserver.default_config(job))
+    config["ops"][op]["config"] = service
+    parameters = {"selector": webserver.selector(job), "runConfigData": config, "mode": "default"}
+    runs = "{ runsOrError { ... on Runs { results { runId } } } }"
+    before = webserver.query(runs)
+    for answer in (
+        webserver.query(
+            "query($s: PipelineSelector!, $c: RunConfigData!) { executionPlanOrError(pipeline: $s, runConfigData: $c, "
+            'mode: "default") { __typename ... on PythonError { message } } }',
+            s=webserver.selector(job),
+            c=config,
+        )["executionPlanOrError"],
+        webserver.query(
+            "mutation($p: ExecutionParams!) { launchRun(executionParams: $p) "
+            "{ __typename ... on PythonError { message } } }",
+            p=parameters,
+        )["launchRun"],
+    ):
+        assert answer["__typename"] == "PythonError"
+        assert REFUSED in answer["message"]
+    assert webserver.query(runs) == before
+    # The webserver compares with the shape of the configuration alone and never asks the code location.
+    assert webserver.is_valid(job, config) == "PipelineConfigValidationValid"
