@@ -145,7 +145,7 @@ def test_a_broken_value_does_not_pass(values: Values, case: str) -> None:
     assert mistakes(values, strict=True)
 
 
-def run_job(values: Values, folder: Path) -> Values:
+def run_job(values: Values, folder: Path, tags: dict[str, str] | None = None) -> Values:
     """Let Dagster's own run launcher make the Kubernetes job of a run, as it would in the cluster."""
     kubeconfig = folder / "kubeconfig"
     context = {"cluster": "none", "user": "none"}
@@ -173,7 +173,8 @@ def run_job(values: Values, folder: Path) -> Values:
         entry_point=["dagster"],
         container_context=chart.container_context(values),
     )
-    run = DagsterRun(job_name="data_processing_job", job_code_origin=JobPythonOrigin("data_processing_job", origin))
+    job_origin = JobPythonOrigin("data_processing_job", origin)
+    run = DagsterRun(job_name="data_processing_job", job_code_origin=job_origin, tags=tags)
     context_of_run = launcher.get_container_context_for_run(run)
     job = construct_dagster_k8s_job(
         job_config=context_of_run.get_k8s_job_config(reference, launcher),
@@ -255,6 +256,15 @@ def test_a_run_gets_what_the_code_server_has(values: Values, tmp_path: Path) -> 
     assert mounted >= {mount["mountPath"] for mount in server(values)["volumeMounts"]}
     assert pod["serviceAccountName"] == LOCATION
     assert pod["imagePullSecrets"] == values["imagePullSecrets"]
+
+
+def test_a_job_gets_more_memory_by_the_tag_that_the_operators_page_shows(values: Values, tmp_path: Path) -> None:
+    page = (PROJECT / "docs/operations.md").read_text()
+    (tag,) = re.findall(r"`dagster-k8s/config: (\{.*\})`", page)
+    job = run_job(values, tmp_path, {"dagster-k8s/config": json.dumps(yaml.safe_load(tag))})
+    validate(job)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == server(values)["resources"]["limits"] | {"memory": "8Gi"}
 
 
 def test_every_folder_that_is_written_is_a_volume(values: Values, tmp_path: Path) -> None:
