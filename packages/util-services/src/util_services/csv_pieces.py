@@ -4,13 +4,14 @@ import codecs
 import os
 import secrets
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
+
+from util_services.ahead import computed_ahead
 
 _LINE_FEED = 0x0A
 
@@ -60,18 +61,12 @@ class Pieces:
         Raises:
             CutWithinARowError: At the first piece that cannot be trusted; all rows before it were given.
         """
-        pending: deque[Future[pa.RecordBatch]] = deque()
         workers = max(pa.cpu_count(), 1)
         descriptor = os.open(self._path, os.O_RDONLY)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="csv-piece")
         try:
-            for start in range(0, os.fstat(descriptor).st_size, self._block_bytes):
-                pending.append(pool.submit(self._parsed, descriptor, start))
-                if len(pending) > 2 * workers:
-                    yield pending.popleft().result()
-            yield from (piece.result() for piece in pending)
+            starts = range(0, os.fstat(descriptor).st_size, self._block_bytes)
+            yield from computed_ahead(partial(self._parsed, descriptor), starts, threads=workers, ahead=2 * workers)
         finally:
-            pool.shutdown(cancel_futures=True)
             os.close(descriptor)
 
     def _parsed(self, descriptor: int, start: int) -> pa.RecordBatch:

@@ -6,7 +6,6 @@ A table in memory costs neither writing nor reading it. Should the run fail, it 
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -56,7 +55,7 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
 
 
 def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
-    """Keep a table that comes in parts; where it goes to a file, one part is computed while another is written.
+    """Keep a table that comes in parts.
 
     Args:
         parts: At least one, all with the same columns.
@@ -76,15 +75,9 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
     tables = (part.to_arrow() for part in chain(_emptied(held), parts))
     first = next(tables)
     schema = first.schema.with_metadata(dict(notes))
-    with (
-        pq.ParquetWriter(private(path), schema, compression="lz4", write_statistics=False) as writer,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        written = pool.submit(writer.write_table, first)
-        for table in tables:
-            written.result()
-            written = pool.submit(writer.write_table, table)
-        written.result()
+    with pq.ParquetWriter(private(path), schema, compression="lz4", write_statistics=False) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
 
 
 def scan(path: Path) -> pl.LazyFrame:

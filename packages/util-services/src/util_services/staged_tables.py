@@ -9,6 +9,7 @@ import narwhals as nw
 import polars as pl
 
 from util_services import shelf
+from util_services.ahead import computed_ahead
 from util_services.formats import write_parquet
 from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
 from util_services.summaries import Summary, summarise, summarise_amended
@@ -19,6 +20,7 @@ _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it w
 SOURCE_OF = "source-of-"  # found only through the other file: no op has such a name
 _CONSTANTS = "constants"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
+_THREADS = 2  # as much of replacing values is done by one thread each
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
 _SUMMARIES: dict[Path, dict[tuple[bool, int], Summary]] = {}  # by the run's folder and the table's number
 
@@ -105,7 +107,12 @@ def forget_summaries(folder: Path) -> None:
 def _put_changes(amendment: Amendment, source: Path, path: Path) -> None:
     """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
     starts = range(0, max(shelf.rows(source), 1), _SLICE_ROWS)
-    parts = (amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect() for start in starts)
+    parts = computed_ahead(
+        lambda start: amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect(),
+        starts,
+        threads=_THREADS,
+        ahead=_THREADS,
+    )
     notes = {_CONSTANTS: json.dumps(amendment.constants)}
     shelf.put_parts(parts, path, notes, hold=shelf.is_held(source))
 
