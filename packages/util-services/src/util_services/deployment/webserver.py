@@ -13,7 +13,7 @@ from util_services.errors import DataServiceError
 
 AUTHORIZATION = "DAGSTER_WEBSERVER_AUTHORIZATION"
 _ATTEMPTS = 6
-_BACKOFF_SECONDS = 0.5  # doubled at each attempt: gives up after about 15 s
+_BACKOFF_SECONDS = 0.5  # doubled at each attempt: gives up after about 30 s
 _PASSING = (429, 502, 503, 504)
 _TIMEOUT_SECONDS = (5, 120)  # to connect, to answer: a reload answers when the location is loaded
 
