@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from dagster_shared.yaml_utils import load_run_config_yaml
 
 from util_services.deployment.location import Location
 from util_services.deployment.webserver import Webserver, first_line
@@ -101,7 +102,7 @@ def run_config(webserver: Webserver, location: Location, job: str, given: str | 
     if schema["__typename"] != "RunConfigSchema":
         raise DataServiceError(f"The job {job!r} tells no configuration: {schema.get('message', schema['__typename'])}")
     try:
-        config = yaml.safe_load(schema["rootDefaultYaml"] if given is None else given) or {}
+        config = load_run_config_yaml(schema["rootDefaultYaml"] if given is None else given) or {}
     except yaml.YAMLError:
         raise DataServiceError("The run configuration is not valid YAML: correct it.") from None
     if limit_rows is None:
