@@ -200,7 +200,6 @@ def _test_run(options: argparse.Namespace) -> None:
     given = _read(options.config) if options.config else None
     config = run_config(webserver, location, options.job, given, options.limit_rows)
     run = launch(webserver, location, options.job, config)
-    _say(f"Test run of {options.job}: {run.url}")
     follow(webserver, run, options.timeout, _say)
 
 
