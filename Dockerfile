@@ -11,7 +11,7 @@ RUN mkdir /manifests \
  && find /manifests -exec touch --date=@0 '{}' +
 
 
-FROM ${BASE_IMAGE} AS dependencies
+FROM ${BASE_IMAGE} AS build
 # Packages of the distribution that the build alone needs, such as "git" for packages from Git repositories.
 ARG BUILD_PACKAGES=""
 # hadolint ignore=DL3008,SC2086
@@ -50,8 +50,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
  && uv pip install --quiet --require-hashes --no-deps --requirement /tmp/models.txt
 
-
-FROM dependencies AS services
+# The packages of this repository apart from all others: a commit adds kilobytes to what a node must pull.
+WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv build --quiet --all-packages --wheel --out-dir /tmp/wheels \
@@ -64,9 +64,9 @@ RUN groupadd --gid 10001 simpl \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin simpl \
  && install --directory --owner=10001 --group=10001 /data /data/output /dagster/shared /opt/dagster/dagster_home
 
-COPY --from=dependencies /app/.venv /app/.venv
-COPY --from=dependencies /app/uv.lock /app/uv.lock
-COPY --from=services /app/services /app/services
+COPY --from=build /app/.venv /app/.venv
+COPY --from=build /app/uv.lock /app/uv.lock
+COPY --from=build /app/services /app/services
 COPY examples /data/examples
 
 ENV PATH=/app/services/bin:/app/.venv/bin:$PATH \
