@@ -59,11 +59,6 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 
 FROM ${BASE_IMAGE}
-# Numbers, so that Kubernetes can see that it is not root.
-RUN groupadd --gid 10001 simpl \
- && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin simpl \
- && install --directory --owner=10001 --group=10001 /data /data/output /dagster/shared /opt/dagster/dagster_home
-
 COPY --from=build /app/.venv /app/.venv
 COPY --from=build /app/uv.lock /app/uv.lock
 COPY --from=build /app/services /app/services
@@ -77,19 +72,15 @@ ENV PATH=/app/services/bin:/app/.venv/bin:$PATH \
     DAGSTER_DISABLE_TELEMETRY=1 \
     DATA_ROOT=/data
 
-WORKDIR /app
-USER 10001:10001
-EXPOSE 4000
-HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
-  CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
-CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "template_code_location.repository"]
-
-# Last, because they change with every commit.
+# Last, because they change with every commit. And before a RUN: buildah knows by it that they have changed, and by no other line.
 ARG GIT_SHA=""
 ARG VERSION=""
 ARG IMAGE=""
 ARG SOURCE=""
 ARG CREATED=""
+RUN groupadd --gid 10001 simpl \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin simpl \
+ && install --directory --owner=10001 --group=10001 /data /data/output /dagster/shared /opt/dagster/dagster_home
 ENV GIT_SHA=${GIT_SHA} \
     VERSION=${VERSION} \
     DAGSTER_CURRENT_IMAGE=${IMAGE}
@@ -99,3 +90,11 @@ LABEL org.opencontainers.image.title="template-code-location" \
       org.opencontainers.image.revision="${GIT_SHA}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.created="${CREATED}"
+
+WORKDIR /app
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+EXPOSE 4000
+HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
+  CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
+CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "template_code_location.repository"]

@@ -1,9 +1,8 @@
-"""The image as built from a clean clone: what is in it, what it serves, what it may do, how it ends, what a registry holds."""
+"""The image, built from a clean clone: what is in it, what it serves and may do, how it ends, what a registry holds."""
 
 import json
 import re
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
