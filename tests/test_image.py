@@ -1,9 +1,12 @@
 """The image, built from a clean clone: what is in it, what it serves and may do, how it ends, what a registry holds."""
 
+import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sysconfig
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,18 +42,17 @@ with DagsterInstance.get() as instance:
 
 # The default configuration of each local job, and a path that is none of its business.
 EVERY_JOB = """
-import json, sys
+import json, sys, yaml
 from dagster import DagsterInstance
 from template_code_location.repository import defs
-outside = {"ops": {"read_csv_to_df": {"config": {"input_path": "/etc/passwd"}}}}
+config = {"ops": yaml.safe_load(open("/data/examples/k_anonymity_job.yaml"))["ops"]}
+config["ops"]["read_csv_to_df"]["config"]["input_path"] = "/etc/passwd"
 with DagsterInstance.ephemeral() as instance:
     def run(name, **options):
         return defs.resolve_job_def(name).execute_in_process(instance=instance, raise_on_error=False, **options)
     succeeded = {name: run(name).success for name in sys.argv[1:]}
-    job = defs.resolve_job_def("k_anonymity_job")
-    config = {**job.run_config, "ops": {**job.run_config["ops"], **outside["ops"]}}
     refused = run("k_anonymity_job", run_config=config)
-    reason = refused.failure_data_for_node("read_csv_to_df").user_failure_data.description
+reason = refused.failure_data_for_node("read_csv_to_df").user_failure_data.description
 print("RESULT" + json.dumps({"succeeded": succeeded, "refused": reason}))
 """
 
@@ -81,8 +83,6 @@ def container(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def chown(path: Path) -> None:
-    import os
-
     os.chown(path, USER, USER)
 
 
@@ -147,18 +147,11 @@ def test_the_image_holds_neither_build_tools_nor_what_only_developers_need(files
 
 
 def test_the_lock_file_in_the_image_names_what_is_installed(files: Path) -> None:
-    import tomllib
-
-    locked = {
-        (part["name"], part.get("version")) for part in tomllib.loads((files / "app/uv.lock").read_text())["package"]
-    }
-    found = [
-        re.search(r"^Name: (.+)$.*?^Version: (.+)$", path.read_text(), re.MULTILINE | re.DOTALL)
-        for path in (files / "app").glob("**/*.dist-info/METADATA")
-    ]
-    installed = {(re.sub("[-_.]+", "-", match[1]).lower(), match[2]) for match in found if match}
+    locked = {(each["name"], each["version"]) for each in tomllib.loads((files / "app/uv.lock").read_text())["package"]}
+    folders = [str(path) for path in (files / "app/services", *(files / "app/.venv").glob("lib/*/site-packages"))]
+    installed = {(each.name, each.version) for each in importlib.metadata.distributions(path=folders)}
     assert len(installed) > 60
-    assert installed <= locked
+    assert {(re.sub("[-_.]+", "-", name).lower(), version) for name, version in installed} <= locked
 
 
 def test_nothing_of_the_image_can_be_written_by_its_user_but_its_volumes(container: Container) -> None:
@@ -168,8 +161,7 @@ def test_nothing_of_the_image_can_be_written_by_its_user_but_its_volumes(contain
     )
     assert container.run("sh", "-c", try_all).stdout == ""
     assert container.run("sh", "-c", 'touch /tmp/x "$DAGSTER_HOME/x" /data/output/x && echo all').stdout == "all\n"
-    mounts = container.run("sh", "-c", "grep ' / ' /proc/self/mountinfo").stdout
-    assert " / ro," in mounts.replace(container.log.parent.as_posix(), "") or " ro," in mounts
+    assert re.search(" / ro[, ]", container.run("cat", "/proc/self/mountinfo").stdout)
 
 
 def test_the_server_is_healthy_lists_every_job_and_executes_a_run(container: Container) -> None:
