@@ -18,7 +18,7 @@ ARG BUILD_PACKAGES=""
 RUN [ -z "${BUILD_PACKAGES}" ] \
  || { apt-get update && apt-get install --yes --no-install-recommends ${BUILD_PACKAGES} && rm -rf /var/lib/apt/lists/*; }
 
-# A participant behind a mirror names it here; what is not given is not set.
+# A participant behind a mirror names it here; what is not given is not set. A password for it comes as the secret "netrc".
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG UV_DEFAULT_INDEX
@@ -27,7 +27,7 @@ ARG PIP_CERT
 ARG SSL_CERT_FILE
 
 ARG UV_VERSION=0.13.9
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=netrc,target=/root/.netrc \
     python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 ENV PATH=/opt/uv/bin:$PATH \
     UV_COMPILE_BYTECODE=1 \
@@ -43,7 +43,7 @@ ARG EXTRAS="deployment surrogates countries"
 ARG LANGUAGE_MODELS=""
 # What packages test themselves with stays out.
 # hadolint ignore=SC2046
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
     uv venv --quiet --python "$(command -v python3)" \
  && uv sync --quiet --no-dev --no-install-workspace $(printf -- '--extra %s ' ${EXTRAS} ${LANGUAGE_MODELS:+names}) \
  && printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
@@ -53,7 +53,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 # The packages of this repository apart from all others: a commit adds kilobytes to what a node must pull.
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
     uv build --quiet --all-packages --wheel --out-dir /tmp/wheels \
  && uv pip install --quiet --no-deps --target /app/services /tmp/wheels/*.whl
 

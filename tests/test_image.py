@@ -44,6 +44,9 @@ with DagsterInstance.get() as instance:
 EVERY_JOB = """
 import json, sys, yaml
 from dagster import DagsterInstance
+from dagster_aws.s3 import S3ComputeLogManager  # what the chart's dagster.yaml names
+from dagster_k8s import K8sRunLauncher
+from dagster_postgres import DagsterPostgresStorage
 from template_code_location.repository import defs
 config = {"ops": yaml.safe_load(open("/data/examples/k_anonymity_job.yaml"))["ops"]}
 config["ops"]["read_csv_to_df"]["config"]["input_path"] = "/etc/passwd"
