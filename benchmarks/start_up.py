@@ -3,7 +3,7 @@
     uv run python benchmarks/start_up.py --pairs 9
 
 Both are loaded in turn, each by a new interpreter. Other work of the machine disturbs the ratio of a pair less than the
-seconds, and processor seconds less than those on the clock. Ends with 1 if the median ratio of either is above the limit.
+seconds, and processor seconds less than those on the clock. Ends with 1 if a median ratio is above the limit.
 """
 
 import argparse
