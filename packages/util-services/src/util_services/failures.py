@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dagster import DagsterError, Failure, RetryRequested
 
-from util_services.errors import DataServiceError
+from util_services.errors import DataServiceError, quoted
 
 
 class InvalidRunConfigError(DagsterError):
@@ -31,6 +31,8 @@ def reported() -> Iterator[None]:
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
+        if sentence := quoted(error):
+            raise Failure(description=sentence, allow_retries=False) from None
         calls = traceback.extract_tb(error.__traceback__)
         known = [call for call in calls if "site-packages" not in call.filename]
         where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in (*known[-1:], calls[-1]))
