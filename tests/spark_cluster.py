@@ -15,14 +15,20 @@ import pytest
 from util_services.servers import HOST, free_port, running
 
 _WORKERS = 2
-# Small parts: a test's tables have a handful of rows, and the machine two cores.
+_QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Small parts, and no code is generated: a test's tables have a handful of rows, and the machine two cores.
 SETTINGS = {
     "spark.executor.memory": "512m",
     "spark.cores.max": "2",
     "spark.executor.cores": "1",
     "spark.sql.shuffle.partitions": "2",
     "spark.default.parallelism": "2",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": _QUICK,
+    "spark.executor.extraJavaOptions": _QUICK,
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": HOST,
     "spark.driver.bindAddress": HOST,
 }

@@ -209,7 +209,7 @@ def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) 
         tally.add(rows.height, +unrestored, +kept)
         return rows.select(changed)
 
-    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String))
+    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String), tally)
 
 
 def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:

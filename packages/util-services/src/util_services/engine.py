@@ -85,7 +85,7 @@ class Engine(Protocol):
 
     kind: str
 
-    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None) -> Any:
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table lazily; see :func:`util_services.formats.scan`."""
 
 
@@ -94,7 +94,7 @@ class PolarsEngine:
 
     kind = "polars"
 
-    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None) -> Any:
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Scan a table with Polars."""
         return scan(path, dialect, limit_rows=limit_rows)
 
@@ -114,7 +114,7 @@ class SparkEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self.session = _session(settings)
 
-    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None) -> Any:
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table whose rows Spark reads."""
         from util_services.engine_tables import read
 

@@ -15,8 +15,8 @@ from util_services.errors import DataServiceError
 BatchFunction = Callable[[pl.DataFrame], pl.DataFrame]
 """Takes some rows and gives for each of them, in order, the new cells."""
 
+POLARS_INSTEAD = "start the run with ENGINE=polars."
 _CELLS = "__cells__"
-_COUNTS = pa.map_(pa.string(), pa.int64())
 
 
 class Counts(Protocol):
@@ -25,11 +25,11 @@ class Counts(Protocol):
     Where batches are computed elsewhere, the function has a copy there: what that one counted comes back with the rows.
     """
 
-    def taken(self) -> Mapping[str, int]:
-        """Give what was counted by name, and start anew."""
+    def taken(self) -> str:
+        """Write down what was counted, without any value, and start anew."""
 
-    def add_taken(self, counts: Mapping[str, int]) -> None:
-        """Add what a copy counted."""
+    def add_taken(self, counts: str) -> None:
+        """Add what a copy wrote down."""
 
 
 def on_spark(
@@ -38,17 +38,30 @@ def on_spark(
     """Compute columns of a Spark table; see :func:`util_services.frames.map_batches`.
 
     The function is sent to the machines that hold the rows, with all that it refers to.
+
+    Raises:
+        DataServiceError: If it cannot be sent.
     """
+    from pyspark import cloudpickle
     from pyspark.sql import functions
     from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
 
     arrow = pl.DataFrame(schema=nw.Schema(outputs).to_polars()).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     before = counts_of(frame)
     tally = f"{TALLY}{len(before)}"
-    arrow = pa.schema([*arrow, *([pa.field(tally, _COUNTS)] if counts else [])])
+    arrow = pa.schema([*arrow, *([pa.field(tally, pa.string())] if counts else [])])
     kinds = from_arrow_schema(arrow, prefer_timestamp_ntz=True)
     compute = _batch(function, counts, to_arrow_schema(kinds))
-    cells = functions.arrow_udf(compute, kinds).asNondeterministic()  # computed once, where it stands
+    try:
+        cloudpickle.dumps(compute)  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001 - whatever keeps it here
+        raise DataServiceError(
+            "The run has a step that must see all rows in one process, as tokenise does with its mapping table, which "
+            f"does not run on Spark yet: {POLARS_INSTEAD}"
+        ) from None
+    cells = functions.arrow_udf(  # type: ignore[attr-defined]
+        compute, kinds
+    ).asNondeterministic()  # computed once, where it stands
     struct = functions.struct(*(functions.col(name).alias(name) for name in inputs))
     whole = shown(frame)
     names = whole.columns
@@ -65,7 +78,7 @@ def on_spark(
 def _batch(function: BatchFunction, counts: Counts | None, schema: pa.Schema) -> Callable[[Any], Any]:
     """Wrap a function of Polars rows as one of Arrow records."""
 
-    def compute(records: pa.StructArray) -> pa.StructArray:
+    def compute(records: pa.Array) -> pa.Array:
         names = [field.name for field in records.type]
         try:
             rows = pl.DataFrame(pa.Table.from_arrays(records.flatten(), names))
@@ -77,8 +90,8 @@ def _batch(function: BatchFunction, counts: Counts | None, schema: pa.Schema) ->
             message = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
             raise RuntimeError(message) from None
         if counts:
-            taken = [list(counts.taken().items()), *[None] * (len(records) - 1)][: len(records)]
-            cells = cells.append_column(schema.names[-1], pa.array(taken, _COUNTS))
+            taken = [counts.taken(), *[None] * (len(records) - 1)][: len(records)]
+            cells = cells.append_column(schema.names[-1], pa.array(taken, pa.string()))
         columns = [cells[field.name].combine_chunks().cast(field.type) for field in schema]
         return pa.StructArray.from_arrays(columns, fields=list(schema))
 

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 ROW = "__row__"
+_TABLE = "__table__"
 TALLY = "__tally__"  # and what follows it: one column for each function of batches that counts
 
 
@@ -39,7 +40,8 @@ def hide(frame: Any, counts: Sequence[Any] = ()) -> Any:
     """
     if isinstance(frame, _Ordered) or ROW not in frame.columns:
         return frame
-    frame.__class__ = _class_of(type(frame))
+    kind: Any = type(frame)
+    frame.__class__ = _class_of(kind)
     frame.counts = tuple(counts)
     return frame
 
@@ -52,6 +54,18 @@ def counts_of(frame: Any) -> tuple[Any, ...]:
 def shown(frame: Any) -> Any:
     """Give a Spark table with its hidden columns as ordinary ones."""
     return frame.all_columns() if isinstance(frame, _Ordered) else frame
+
+
+def has_order(frame: Any) -> bool:
+    """Tell whether a Spark table knows the order of its rows."""
+    return isinstance(frame, _Ordered)
+
+
+def with_numbers(frame: Any, name: str) -> Any:
+    """Add numbers that increase with the rows of a table that has an order, as the first column."""
+    from pyspark.sql import functions
+
+    return frame.select(functions.col(ROW).alias(name), *frame.columns)
 
 
 @cache
@@ -100,6 +114,10 @@ class _Ordered:
         """Give the table without the hidden columns, and so without an order."""
         return self.all_columns().drop(*self._hidden())
 
+    def visible_and_row(self) -> Any:
+        """Give the table without hidden columns save that of the order, which is an ordinary one."""
+        return self.all_columns().select(*self.columns, ROW)
+
     def in_order(self) -> Any:
         """Give the table sorted by its order, without the hidden columns."""
         return self.all_columns().sort(ROW).drop(*self._hidden())
@@ -119,10 +137,10 @@ class _Ordered:
     def withColumnsRenamed(self, names: Any) -> Any:  # noqa: N802 - PySpark's name
         return self._again(super().withColumnsRenamed(names))  # type: ignore[misc]
 
-    def filter(self, condition: Any) -> Any:
+    def where(self, condition: Any) -> Any:
         return self._again(super().filter(condition))  # type: ignore[misc]
 
-    where = filter
+    filter = where
 
     def drop(self, *columns: Any) -> Any:
         return self._again(super().drop(*columns))  # type: ignore[misc]
@@ -150,12 +168,23 @@ class _Ordered:
         return self.visible().join(_visible(other), on, how)
 
     def union(self, other: Any) -> Any:
-        return self.visible().union(_visible(other))
+        """Put the rows of another table, whose columns stand in the same order, behind those of this one."""
+        return self.unionByName(other.toDF(*self.columns) if other.columns != self.columns else other)
 
     unionAll = union  # noqa: N815 - PySpark's name
 
-    def unionByName(self, other: Any, allowMissingColumns: bool = False) -> Any:  # noqa: N802, N803, FBT001, FBT002
-        return self.visible().unionByName(_visible(other), allowMissingColumns)
+    def unionByName(self, other: Any, allowMissingColumns: bool = False) -> Any:  # noqa: N802, N803 - PySpark's names
+        """Put the rows of another table behind those of this one."""
+        from pyspark.sql import functions
+
+        if not isinstance(other, _Ordered):
+            return self.visible().unionByName(other, allowMissingColumns)
+        both = [
+            each.visible_and_row().withColumn(_TABLE, functions.lit(number))
+            for number, each in enumerate((self, other))
+        ]
+        rows = both[0].unionByName(both[1], allowMissingColumns).sort(_TABLE, ROW).drop(_TABLE)
+        return hide(rows.withColumn(ROW, functions.monotonically_increasing_id()))
 
     def unpivot(self, *args: Any, **options: Any) -> Any:
         return self.visible().unpivot(*args, **options)

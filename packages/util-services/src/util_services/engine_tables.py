@@ -4,7 +4,7 @@ All paths must be the same on this machine and on those of the cluster.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +116,9 @@ def _write(whole: Any, folder: Path) -> None:
 
 
 def _add_counts(session: Any, folder: Path, column: str, counts: Counts) -> None:
-    from pyspark.sql import functions
-
-    rows = session.read.parquet(folder.as_uri()).select(functions.explode(column).alias("name", "count"))
-    totals: Mapping[str, int] = {
-        row["name"]: row["total"] for row in rows.groupBy("name").agg(functions.sum("count").alias("total")).collect()
-    }
-    counts.add_taken(totals)
+    """Take up what functions counted, once a batch; what was computed twice, as after a fault, is in the rows once."""
+    for row in session.read.parquet(folder.as_uri()).select(column).dropna().toLocalIterator():
+        counts.add_taken(row[column])
 
 
 def load(session: Any, folder: Path) -> Any:
@@ -149,6 +145,16 @@ def in_order(session: Any, folder: Path) -> pl.LazyFrame:
     if not (ordered / "_SUCCESS").exists():
         _write(load(session, folder).in_order(), ordered)
     return pl.scan_parquet(_parts(ordered), glob=False)
+
+
+def fetched(frame: Any, place: Path) -> pl.LazyFrame:
+    """Evaluate a Spark table and give it to this process, lazily, in the order of its rows.
+
+    Args:
+        frame: The table.
+        place: A private path that nothing else uses.
+    """
+    return in_order(frame.sparkSession, stage(frame, place))
 
 
 def _parts(folder: Path) -> list[Path]:

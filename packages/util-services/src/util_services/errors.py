@@ -20,10 +20,10 @@ class DataServiceError(Exception):
 
 
 def quoted(error: Exception) -> str | None:
-    """Find the sentence of a mistake in the text of another exception, as Spark makes one of what its workers raise.
+    r"""Find the sentence of a mistake in the text of another exception, as Spark makes one of what its workers raise.
 
     Examples:
-        >>> quoted(RuntimeError("Traceback:\\n  …\\nutil_services.errors.DataServiceError: Row 2 is ragged.\\n"))
+        >>> quoted(RuntimeError("Traceback:\n  …\nutil_services.errors.DataServiceError: Row 2 is ragged.\n"))
         'Row 2 is ragged.'
     """
     found = _QUOTED.search(str(error))

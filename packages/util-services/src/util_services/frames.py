@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 import narwhals as nw
 import polars as pl
 
-from util_services.engine_batches import BatchFunction, Counts, on_spark
-from util_services.engine_rows import is_spark
+from util_services.engine_batches import POLARS_INSTEAD, BatchFunction, Counts, on_spark
+from util_services.engine_rows import has_order, is_spark, with_numbers
+from util_services.errors import DataServiceError
 
 Origin = TypeVar("Origin")
 
@@ -128,7 +129,8 @@ def map_batches(
     """
     native = nw.to_native(frame)
     if is_spark(native):
-        return nw.from_native(on_spark(native, function, inputs, outputs, counts))
+        computed_there: nw.LazyFrame[Any] = nw.from_native(on_spark(native, function, inputs, outputs, counts))
+        return computed_there
     if not isinstance(native, pl.LazyFrame):  # held in memory by another engine, only the named columns change place
         eager = frame.collect()
         computed = function(pl.DataFrame(eager.select(*inputs).to_arrow())).select(outputs.keys())
@@ -151,6 +153,51 @@ def map_batches(
 
 
 _CELLS = "__cells__"
+
+
+def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:
+    """Add numbers that increase with the rows as the first column: positions from 0, on Spark with gaps.
+
+    Raises:
+        DataServiceError: If the table has no order.
+
+    Examples:
+        >>> numbered(nw.from_native(pl.LazyFrame({"a": ["x", "y"]})), "row").collect().rows()
+        [(0, 'x'), (1, 'y')]
+    """
+    native = nw.to_native(frame)
+    if isinstance(native, pl.LazyFrame):
+        return nw.from_native(native.with_row_index(name))
+    if not has_order(native):
+        raise DataServiceError(
+            f"Steps that need the order of rows cannot work on a table of {frame.implementation}: give one of Polars, "
+            "pandas or PyArrow, or one that a step of a run has read."
+        )
+    result: nw.LazyFrame[Any] = nw.from_native(with_numbers(native, name))
+    return result
+
+
+def is_distributed(frame: nw.LazyFrame[Any]) -> bool:
+    """Tell whether a table may be too large for anything of the size of its rows to be held in this process.
+
+    Examples:
+        >>> is_distributed(nw.from_native(pl.LazyFrame({"a": [1]})))
+        False
+    """
+    return is_spark(nw.to_native(frame))
+
+
+def evaluated_here(frame: nw.LazyFrame[Any], what: str) -> None:
+    """Refuse a table of Spark where something cannot be done to one.
+
+    Raises:
+        DataServiceError: If it is one.
+
+    Examples:
+        >>> evaluated_here(nw.from_native(pl.LazyFrame({"a": [1]})), "The step sample_rows")
+    """
+    if is_distributed(frame):
+        raise DataServiceError(f"{what} does not run on Spark yet: {POLARS_INSTEAD}")
 
 
 def collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:

@@ -104,12 +104,24 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
     native = nw.to_native(frame)
     if is_spark(native):
         place = run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}"
-        return nw.from_native(engine_tables.load(native.sparkSession, engine_tables.stage(native, place)))
+        stored: nw.LazyFrame[Any] = nw.from_native(
+            engine_tables.load(native.sparkSession, engine_tables.stage(native, place))
+        )
+        return stored
     if not isinstance(native, pl.LazyFrame):
         return frame
     return nw.from_native(
         staged_tables.scan(staged_tables.stage(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}"))
     )
+
+
+def evaluated(frame: nw.LazyFrame[Any], run_id: str) -> pl.LazyFrame:
+    """Give a table of any engine to this process, lazily and in row order; of Spark's, once Spark evaluated it."""
+    native = nw.to_native(frame)
+    if is_spark(native):
+        return engine_tables.fetched(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")
+    lazy: pl.LazyFrame = native
+    return lazy
 
 
 def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
@@ -232,13 +244,14 @@ class StagingIOManager(IOManager):
             table = engine_tables.load(session, folder)
             return nw.from_native(table) if wanted is nw.LazyFrame else table
         rows = engine_tables.in_order(session, folder)
-        return {
+        loaders: dict[Any, Callable[[], Any]] = {
             pd.DataFrame: lambda: rows.collect().to_pandas(),
-            pl.DataFrame: lambda: rows.collect(),
+            pl.DataFrame: rows.collect,
             pl.LazyFrame: lambda: rows,
             pa.Table: lambda: rows.collect().to_arrow(),
             nw.DataFrame: lambda: nw.from_native(rows.collect()),
-        }[wanted]()
+        }
+        return loaders[wanted]()
 
 
 def _stage_text(text: str | Text, path: Path) -> None:
