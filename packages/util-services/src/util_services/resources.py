@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
-from dagster import Field, InitResourceContext, Noneable, Permissive, resource
+from dagster import Field, InitResourceContext, Noneable, resource
 
 from util_services.access import check_bucket
 from util_services.engine import Engine, EngineSettings, running, start
@@ -57,7 +57,7 @@ def _optional(description: str) -> Field:
         "kind": _optional("polars or spark; by default what the environment variable ENGINE says, else polars."),
         "remote": _optional("URL of a Spark Connect server, sc://host:port; default SPARK_REMOTE."),
         "master": _optional("URL of a Spark cluster, such as spark://host:7077; default SPARK_MASTER."),
-        "spark": Field(Permissive(), default_value={}, description="Further settings of the Spark session."),
+        "spark": Field(dict, default_value={}, description="Further settings of the Spark session."),
     },
     description="What evaluates the tables of a run: Polars in its process, or Apache Spark on a cluster.",
 )
