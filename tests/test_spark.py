@@ -97,12 +97,15 @@ def test_a_job_gives_the_same_output_and_figures_on_spark(
     t = time.time()
     result = run(job)
     for e in result.all_events:
-        if e.is_step_failure: print("FAIL", job, e.step_key, e.step_failure_data.user_failure_data)
+        if e.is_step_failure:
+            print("FAIL", job, e.step_key, e.step_failure_data.user_failure_data)
     assert result.success
     print("TIME", job, round(time.time() - t, 1))
     got = outputs(here)
     for k in expected:
-        if expected[k] != got[k]: print("DIFF", job, k, expected[k][:600], got[k][:600])
+        if expected[k] != got[k]:
+            print("DIFF", job, k, expected[k][:600], got[k][:600])
     try:
         print("FIGS", job, figures(result))
-    except Exception as e: print("NOFIG", job, repr(e))
+    except Exception as e:
+        print("NOFIG", job, repr(e))

@@ -54,10 +54,11 @@ def on_spark(
     compute = _batch(function, counts, to_arrow_schema(kinds))
     try:
         cloudpickle.dumps(compute)  # type: ignore[no-untyped-call]
+    except DataServiceError:
+        raise
     except Exception:  # noqa: BLE001 - whatever keeps it here
         raise DataServiceError(
-            "The run has a step that must see all rows in one process, as tokenise does with its mapping table, which "
-            f"does not run on Spark yet: {POLARS_INSTEAD}"
+            f"The run has a step that keeps a state in its process, which does not run on Spark yet: {POLARS_INSTEAD}"
         ) from None
     cells = functions.arrow_udf(  # type: ignore[attr-defined]
         compute, kinds
