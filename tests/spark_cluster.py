@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import pytest
-
 from util_services.servers import HOST, free_port, running
 
 _WORKERS = 2
@@ -91,15 +89,6 @@ def connect_server(served: Cluster) -> Iterator[str]:
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
     with _started(command, served.home / "connect.log", "Spark Connect server started"):
         yield f"sc://{HOST}:{port}"
-
-
-@pytest.fixture(scope="session")
-def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for all tests of a process."""
-    if lack := missing():
-        pytest.skip(lack)
-    with cluster(tmp_path_factory.mktemp("spark")) as started:
-        yield started
 
 
 def _wheel() -> Path:

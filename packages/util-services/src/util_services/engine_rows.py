@@ -68,6 +68,15 @@ def with_numbers(frame: Any, name: str) -> Any:
     return frame.select(functions.col(ROW).alias(name), *frame.columns)
 
 
+def estimated_distinct(frame: Any, relative_error: float) -> dict[str, int]:
+    """Estimate the distinct values of each column of a Spark table (HyperLogLog++), a missing one not counted."""
+    from pyspark.sql import functions
+
+    counts = [functions.approx_count_distinct(name, relative_error).alias(name) for name in frame.columns]
+    row: dict[str, int] = frame.agg(*counts).collect()[0].asDict()
+    return row
+
+
 @cache
 def _class_of(kind: type) -> type:
     return type("OrderedDataFrame", (_Ordered, kind), {})
