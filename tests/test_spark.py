@@ -257,7 +257,7 @@ def test_jobs_run_through_spark_connect(
     spark_cluster: Cluster, settings: Mapping[str, str], samples: None, here: Path
 ) -> None:
     del samples
-    jobs = ["k_anonymity_job", "depseudonymise_structured_job", "remove_duplicates_job"]
+    jobs = ["depseudonymise_structured_job", "remove_duplicates_job", "risk_report_job"]
     assert all(run(job).success for job in jobs)
     expected = outputs(here)
     with connect_server(spark_cluster) as remote:
@@ -274,6 +274,11 @@ import sys
 from template_code_location.repository import defs
 for job in sys.argv[1:]:
     assert defs.resolve_job_def(job).execute_in_process().success
+result = defs.resolve_job_def("k_anonymity_job").execute_in_process(raise_on_error=False)
+(failed,) = [event for event in result.all_events if event.is_step_failure]
+assert failed.step_failure_data.user_failure_data.description.startswith(
+    "The run has a step that does not run through Spark Connect yet: set SPARK_MASTER"
+)
 """
 
 
@@ -284,11 +289,13 @@ def test_a_run_whose_worker_is_killed_ends_well(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     session = start(EngineSettings.of()).session
+    sleep = time.sleep  # what is sent to the workers must not refer to this file, which they do not have
     halfway, goes_on = tmp_path / "halfway", tmp_path / "goes-on"
 
     def slow(rows: pl.DataFrame) -> pl.DataFrame:
         halfway.touch()
-        wait_for(goes_on)
+        while not goes_on.exists():
+            sleep(0.05)
         return rows.select(pl.col("a").str.to_uppercase())
 
     (tmp_path / "in.csv").write_text("a\n" + "".join(f"x{number}\n" for number in range(1000)))
@@ -299,13 +306,9 @@ def test_a_run_whose_worker_is_killed_ends_well(
     computed = map_batches(nw.from_native(read), slow, ["a"], {"a": nw.String}).to_native()
     with ThreadPoolExecutor(1) as pool:
         staged = pool.submit(engine_tables.fetched, computed, tmp_path / "computed")
-        wait_for(halfway)
+        while not halfway.exists() and not staged.done():
+            sleep(0.05)
         os.killpg(spark_cluster.workers[0], signal.SIGKILL)
         goes_on.touch()
         rows = staged.result().collect()
     assert rows["a"].to_list() == [f"X{number}" for number in range(1000)]
-
-
-def wait_for(path: Path) -> None:
-    while not path.exists():
-        time.sleep(0.05)

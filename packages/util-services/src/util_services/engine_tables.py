@@ -30,7 +30,7 @@ def read(session: Any, path: Path, dialect: CsvDialect, limit_rows: int | None) 
     Raises:
         DataServiceError: As :func:`util_services.formats.scan`, and if a column has a name that Spark cannot take.
     """
-    layout = format_of(path.name)
+    layout, path = format_of(path.name), path.absolute()
     if layout.kind == "csv":
         file = CsvFile(path, dialect, layout.compression)
         names = file.column_names()
