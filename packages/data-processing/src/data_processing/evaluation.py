@@ -21,6 +21,17 @@ def figures(frames: Sequence[nw.LazyFrame[Any]]) -> list[dict[str, Any]]:
     return [frame.collect().rows(named=True)[0] for frame in frames]
 
 
+def how_many(condition: nw.Expr) -> nw.Expr:
+    """Count the rows for which a condition holds; not every engine adds up truth values.
+
+    Examples:
+        >>> table = nw.from_native(pl.LazyFrame({"age": [25, None]}))
+        >>> aggregated(table, how_many(nw.col("age").is_null()))
+        {'age': 1}
+    """
+    return condition.cast(nw.Int8).sum()
+
+
 def aggregated(frame: nw.LazyFrame[Any], *aggregates: nw.Expr) -> dict[str, Any]:
     """Evaluate aggregates of one table.
 

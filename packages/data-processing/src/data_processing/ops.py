@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 import narwhals as nw
-import polars as pl
 from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 
 from data_processing import config as configs
@@ -16,10 +15,11 @@ from data_processing.clean import Result, clean
 from data_processing.reject_places import check_places, is_wanted
 from data_processing.steps.step import Inputs
 from util_services.csv_files import COMMA_SEPARATED
+from util_services.engine import engine_of
 from util_services.failures import reported
-from util_services.formats import scan, write_parquet
+from util_services.formats import write_parquet
 from util_services.locations import opened
-from util_services.staging import checkpoint, run_folder
+from util_services.staging import checkpoint, evaluated, run_folder
 
 Outputs = tuple[Output[Any], Output[dict[str, Any]]]
 STAGED_REJECTS = "rejects_staged"
@@ -88,8 +88,7 @@ def _staged_rejects(context: OpExecutionContext, result: Result) -> str | None:
         return None
     path = run_folder(context.run_id) / f"rejects-{uuid4().hex}.parquet"
     path.touch(mode=0o600)
-    rejects: pl.LazyFrame = result.rejects
-    write_parquet(rejects, path)
+    write_parquet(evaluated(nw.from_native(result.rejects), context.run_id), path)
     return str(path)
 
 
@@ -98,6 +97,6 @@ def _inputs(context: OpExecutionContext, side_inputs: ExitStack) -> Inputs:
         return side_inputs.enter_context(opened(location, context.run_id, context.log.info, "steps"))
 
     return Inputs(
-        table=lambda location: scan(fetched(location), COMMA_SEPARATED),
+        table=lambda location: engine_of(context.run_id).scan(fetched(location), COMMA_SEPARATED),
         document=lambda location: fetched(location).read_bytes(),
     )

@@ -13,8 +13,8 @@ from dataframe_level_anonymisation.anonymise import anonymise
 from dataframe_level_anonymisation.hierarchies import parse
 from dataframe_level_anonymisation.risk import assess_risk
 from util_services.csv_files import COMMA_SEPARATED
+from util_services.engine import engine_of
 from util_services.failures import reported
-from util_services.formats import scan
 from util_services.locations import opened
 from util_services.staging import checkpoint
 
@@ -130,6 +130,6 @@ def _read(context: OpExecutionContext, location: str) -> bytes:
 def _population(context: OpExecutionContext, location: str | None, side_inputs: ExitStack) -> Any:
     if location is None:
         return None
-    return scan(
+    return engine_of(context.run_id).scan(
         side_inputs.enter_context(opened(location, context.run_id, context.log.info, "population")), COMMA_SEPARATED
     )

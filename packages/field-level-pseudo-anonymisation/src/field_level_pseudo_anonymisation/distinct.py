@@ -57,6 +57,10 @@ class DistinctValues:
         results = self._completed(distinct, known, len(texts)).gather(places)
         return results if len(new) == len(texts) else put_back(is_new, results).zip_with(is_new, found["result"])
 
+    def __reduce__(self) -> tuple[type["DistinctValues"], tuple[Transform]]:
+        """A copy on another machine knows no values."""
+        return DistinctValues, (self._transform,)
+
     def _within_batch(self, texts: pl.Series) -> pl.Series:
         if _distinct_share(texts) > _MOSTLY_DISTINCT_CHEAP:
             return self._transform(texts)

@@ -12,6 +12,7 @@ import polars as pl
 from field_level_pseudo_anonymisation.distinct import DistinctValues, put_back
 from field_level_pseudo_anonymisation.keys import KeyStore
 from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
+from field_level_pseudo_anonymisation.portable import Portable
 from field_level_pseudo_anonymisation.steps import KEEP, Reversal, Step, check_steps
 from field_level_pseudo_anonymisation.tally import Tally
 from field_level_pseudo_anonymisation.techniques.constants import Drop
@@ -209,13 +210,13 @@ def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) 
         tally.add(rows.height, +unrestored, +kept)
         return rows.select(changed)
 
-    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String))
+    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String), tally)
 
 
 def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
     technique = step.technique
     if isinstance(technique, RowTechnique) and technique.companions:
-        of_rows, names = technique.transform_rows(scope), technique.companions
+        of_rows, names = Portable(technique.transform_rows, scope), technique.companions
 
         def beside_companions(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
             present = texts.is_not_null()
@@ -224,12 +225,12 @@ def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
             )
 
         return _Work(column, beside_companions, companions=names)
-    transform = technique.transform(scope)
+    transform = Portable(technique.transform, scope)
     return _Work(column, _of_present(DistinctValues(transform) if technique.linkable else transform))
 
 
 def _restoring(step: Reversal, scope: Scope) -> Cells:
-    return _of_present(DistinctValues(step.technique.restore(scope)))
+    return _of_present(DistinctValues(Portable(step.technique.restore, scope)))
 
 
 def _of_present(transform: Transform) -> Cells:

@@ -1,5 +1,6 @@
 """What is counted while a frame is evaluated, batch by batch."""
 
+import json
 import threading
 import time
 from collections import Counter
@@ -30,6 +31,22 @@ class Tally:
             self.unrestored += unrestored
             self.kept += kept
             self._last = time.perf_counter()
+
+    def taken(self) -> str:
+        """Write down the counts, and start anew."""
+        with self._lock:
+            counts = json.dumps([self.rows, self.unrestored, self.kept])
+            self.rows, self.unrestored, self.kept = 0, Counter(), Counter()
+        return counts
+
+    def add_taken(self, counts: str) -> None:
+        """Add what a copy of this object on another machine wrote down."""
+        rows, unrestored, kept = json.loads(counts)
+        self.add(rows, Counter(unrestored), Counter(kept))
+
+    def __reduce__(self) -> tuple[type["Tally"], tuple[()]]:
+        """A copy on another machine counts from nought."""
+        return Tally, ()
 
     @property
     def seconds(self) -> float:

@@ -19,7 +19,7 @@ from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import FAIL
 from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import map_batches
+from util_services.frames import evaluated_here, map_batches
 from util_services.texts import Text, cut
 
 Rewrite = Callable[[list[str]], tuple[list[str], Counts]]
@@ -251,6 +251,7 @@ def _segments(text: str) -> list[str]:
 def _of_columns(frame: Any, columns: Sequence[str], rewrite: Rewrite, result: TextResult) -> TextResult:
     data = nw.from_native(frame)
     lazy = data.lazy()
+    evaluated_here(lazy, "Finding personal data in text columns")
     _check_columns(columns, lazy.collect_schema())
 
     def batch(rows: pl.DataFrame) -> pl.DataFrame:

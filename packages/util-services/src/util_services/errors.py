@@ -1,7 +1,10 @@
 """Mistakes that a user can mend, told in one sentence."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_QUOTED = re.compile(r"^util_services\.errors\.DataServiceError: (.+)$", re.MULTILINE)
 
 
 class DataServiceError(Exception):
@@ -14,6 +17,17 @@ class DataServiceError(Exception):
     def __init__(self, sentence: str) -> None:
         # Polars makes exceptions of functions of batches anew, and appends the expression in which they were raised.
         super().__init__(sentence.partition("\n\nThis error occurred in")[0])
+
+
+def quoted(error: Exception) -> str | None:
+    r"""Find the sentence of a mistake in the text of another exception, as Spark makes one of what its workers raise.
+
+    Examples:
+        >>> quoted(RuntimeError("Traceback:\n  …\nutil_services.errors.DataServiceError: Row 2 is ragged.\n"))
+        'Row 2 is ragged.'
+    """
+    found = _QUOTED.search(str(error))
+    return found[1].strip() if found else None
 
 
 def nearest(value: str, choices: Iterable[str]) -> str:

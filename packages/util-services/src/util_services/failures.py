@@ -7,11 +7,21 @@ from pathlib import Path
 
 from dagster import DagsterError, Failure, RetryRequested
 
-from util_services.errors import DataServiceError
+from util_services.errors import DataServiceError, quoted
 
 
 class InvalidRunConfigError(DagsterError):
     """A mistake that is found in a run configuration before the run starts, told in one sentence."""
+
+
+def _not_on_connect(error: Exception) -> str | None:
+    """Word what Narwhals does on a Spark cluster, but not through Spark Connect."""
+    if not (isinstance(error, NotImplementedError) and str(error).endswith("implemented for pyspark[connect].")):
+        return None
+    return (
+        "The run has a step that does not run through Spark Connect yet: set SPARK_MASTER in place of SPARK_REMOTE, or "
+        "start the run with ENGINE=polars."
+    )
 
 
 @contextmanager
@@ -31,6 +41,8 @@ def reported() -> Iterator[None]:
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
+        if sentence := quoted(error) or _not_on_connect(error):
+            raise Failure(description=sentence, allow_retries=False) from None
         calls = traceback.extract_tb(error.__traceback__)
         known = [call for call in calls if "site-packages" not in call.filename]
         where = ", ".join(f"{Path(call.filename).name} line {call.lineno}" for call in (*known[-1:], calls[-1]))

@@ -8,6 +8,10 @@ from typing import Any, Generic, TypeVar
 import narwhals as nw
 import polars as pl
 
+from util_services.engine_batches import POLARS_INSTEAD, BatchFunction, Counts, on_spark
+from util_services.engine_rows import has_order, is_spark, with_numbers
+from util_services.errors import DataServiceError
+
 Origin = TypeVar("Origin")
 
 
@@ -25,14 +29,14 @@ class Origins(Generic[Origin]):
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[pl.LazyFrame], Origin]] = {}
+        self._known: dict[int, tuple[weakref.ref[Any], Origin]] = {}
 
-    def remember(self, frame: pl.LazyFrame, origin: Origin) -> None:
+    def remember(self, frame: Any, origin: Origin) -> None:
         """Note the origin of a frame for as long as the frame lives."""
         number = id(frame)
         self._known[number] = weakref.ref(frame, lambda _: self._known.pop(number, None)), origin
 
-    def of(self, frame: pl.LazyFrame) -> Origin | None:
+    def of(self, frame: Any) -> Origin | None:
         """Give the origin of this very frame, if it is known."""
         reference, origin = self._known.get(id(frame), (None, None))
         return origin if reference is not None and reference() is frame else None
@@ -97,23 +101,25 @@ def amended(
     return result
 
 
-BatchFunction = Callable[[pl.DataFrame], pl.DataFrame]
-"""Takes some rows and gives for each of them, in order, the new cells."""
-
-
 def map_batches(
-    frame: nw.LazyFrame[Any], function: BatchFunction, inputs: Sequence[str], outputs: Mapping[str, Any]
+    frame: nw.LazyFrame[Any],
+    function: BatchFunction,
+    inputs: Sequence[str],
+    outputs: Mapping[str, Any],
+    counts: Counts | None = None,
 ) -> nw.LazyFrame[Any]:
     """Compute columns by a function of batches of rows: the one seam for what expressions cannot say.
 
     Every row is computed from itself alone, so that the engine may cut the rows as it likes; nothing is evaluated until
-    the frame is. The function gets the input columns of a batch as a Polars frame and may run in several threads.
+    the frame is. The function gets the input columns of a batch as a Polars frame and may run in several threads, or as
+    copies on other machines.
 
     Args:
         frame: The table.
         function: Gives a frame with the columns of ``outputs`` and the height of the batch.
         inputs: Columns the function needs, at least one.
         outputs: Narwhals data type of each column it gives; a column of that name is replaced, any other is appended.
+        counts: What the function counts as it goes; complete once the frame was evaluated, on Spark once it was staged.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": [25, 26]}))
@@ -122,6 +128,9 @@ def map_batches(
         [('ANN', 25), ('BO', 26)]
     """
     native = nw.to_native(frame)
+    if is_spark(native):
+        computed_there: nw.LazyFrame[Any] = nw.from_native(on_spark(native, function, inputs, outputs, counts))
+        return computed_there
     if not isinstance(native, pl.LazyFrame):  # held in memory by another engine, only the named columns change place
         eager = frame.collect()
         computed = function(pl.DataFrame(eager.select(*inputs).to_arrow())).select(outputs.keys())
@@ -144,6 +153,51 @@ def map_batches(
 
 
 _CELLS = "__cells__"
+
+
+def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:
+    """Add numbers that increase with the rows as the first column: positions from 0, on Spark with gaps.
+
+    Raises:
+        DataServiceError: If the table has no order.
+
+    Examples:
+        >>> numbered(nw.from_native(pl.LazyFrame({"a": ["x", "y"]})), "row").collect().rows()
+        [(0, 'x'), (1, 'y')]
+    """
+    native = nw.to_native(frame)
+    if isinstance(native, pl.LazyFrame):
+        return nw.from_native(native.with_row_index(name))
+    if not has_order(native):
+        raise DataServiceError(
+            f"Steps that need the order of rows cannot work on a table of {frame.implementation}: give one of Polars, "
+            "pandas or PyArrow, or one that a step of a run has read."
+        )
+    result: nw.LazyFrame[Any] = nw.from_native(with_numbers(native, name))
+    return result
+
+
+def is_distributed(frame: nw.LazyFrame[Any]) -> bool:
+    """Tell whether a table may be too large for anything of the size of its rows to be held in this process.
+
+    Examples:
+        >>> is_distributed(nw.from_native(pl.LazyFrame({"a": [1]})))
+        False
+    """
+    return is_spark(nw.to_native(frame))
+
+
+def evaluated_here(frame: nw.LazyFrame[Any], what: str) -> None:
+    """Refuse a table of Spark where something cannot be done to one.
+
+    Raises:
+        DataServiceError: If it is one.
+
+    Examples:
+        >>> evaluated_here(nw.from_native(pl.LazyFrame({"a": [1]})), "The step sample_rows")
+    """
+    if is_distributed(frame):
+        raise DataServiceError(f"{what} does not run on Spark yet: {POLARS_INSTEAD}")
 
 
 def collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:

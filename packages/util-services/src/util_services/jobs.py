@@ -35,7 +35,8 @@ from util_services.ops import (
     write_string_to_txt,
     write_txt_to_s3,
 )
-from util_services.staging import staging_io_manager
+from util_services.resources import engine_resource
+from util_services.staging import engine_staging_io_manager
 
 SAMPLE_BUCKET = "dagster-workflow-bucket"
 BUSINESS_OPERATION = "business_operation"
@@ -51,7 +52,7 @@ class Bindings(TypedDict):
 
 
 def bindings() -> Bindings:
-    """Give what every job of a code location binds: one process a run, private staging, the JSON logger.
+    """Give what every job of a code location binds: one process a run, an engine, private staging, the JSON logger.
 
     Examples:
         >>> from dagster import job
@@ -60,7 +61,7 @@ def bindings() -> Bindings:
     """
     return Bindings(
         executor_def=in_process_executor,
-        resource_defs={"io_manager": staging_io_manager},
+        resource_defs={"io_manager": engine_staging_io_manager, "engine": engine_resource},
         logger_defs={"simpl": simpl_json_logger, "console": colored_console_logger},
     )
 

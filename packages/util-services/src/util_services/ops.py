@@ -13,10 +13,11 @@ from dagster import In, MetadataValue, OpExecutionContext, Out, Output, op
 
 from util_services import config as configs
 from util_services.access import data_path, input_file
+from util_services.engine import engine_of
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.files import whole_file
-from util_services.formats import format_of, read_inferred, read_text, scan, sink, write_text
+from util_services.formats import format_of, read_inferred, read_text, sink, write_text
 from util_services.objects import Transferred, download, upload
 from util_services.preview import preview_markdown
 from util_services.staged_tables import summary_of
@@ -33,7 +34,7 @@ def read_csv_to_df(context: OpExecutionContext, config: configs.ReadCsv) -> Any:
     with reported():
         path = input_file(config.input_path)
         context.add_output_metadata({"path": config.input_path, "bytes": path.stat().st_size})
-        return _read_table(path, config)
+        return _read_table(context, path, config)
 
 
 @op(
@@ -47,7 +48,7 @@ def read_csv_from_s3(context: OpExecutionContext, config: configs.ReadCsvFromS3)
         format_of(config.file_key)
         with _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
             # The frame is staged while this op waits at the yield, so the download can go right after.
-            yield Output(_read_table(path, config), metadata=_metadata(transferred))
+            yield Output(_read_table(context, path, config), metadata=_metadata(transferred))
 
 
 @op(description="Writes a table to a local file, whole or not at all; the ending tells the format.")
@@ -128,11 +129,12 @@ def preview_dataframe(
         return df
 
 
-def _read_table(path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> Any:
+def _read_table(context: OpExecutionContext, path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> Any:
     if config.limit_rows is not None and config.limit_rows < 0:
         raise DataServiceError(f"The limit_rows {config.limit_rows} is negative: give 0 or more, or null for all rows.")
-    read = read_inferred if config.infer_types else scan
-    return read(path, config.dialect, limit_rows=config.limit_rows)
+    if config.infer_types:
+        return read_inferred(path, config.dialect, limit_rows=config.limit_rows)
+    return engine_of(context.run_id).scan(path, config.dialect, limit_rows=config.limit_rows)
 
 
 def output_file(context: OpExecutionContext, path: str, key: str = "output_path") -> Path:

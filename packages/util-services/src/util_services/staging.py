@@ -32,14 +32,17 @@ from dagster import (
     io_manager,
 )
 
-from util_services import shelf, staged_tables
+from util_services import engine_tables, shelf, staged_tables
+from util_services.engine import Engine, PolarsEngine
+from util_services.engine_rows import is_spark
+from util_services.engine_tables import SPARK
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.shelf import private
 from util_services.staged_tables import FRAME
 from util_services.texts import Text
 
-STAGING_DIR = "STAGING_DIR"
+STAGING_DIR, STAGING_URI = "STAGING_DIR", "STAGING_URI"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _TEXT = ".text"
@@ -53,7 +56,7 @@ def staging_root() -> Path:
     Raises:
         DataServiceError: If it belongs to somebody else or cannot be made.
     """
-    configured = os.environ.get(STAGING_DIR)
+    configured = _shared_folder() or os.environ.get(STAGING_DIR)
     root = Path(configured) if configured else Path(tempfile.gettempdir()) / f"simpl-staging-{os.getuid()}"
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,6 +69,19 @@ def staging_root() -> Path:
             f"The staging folder is not one that this process owns: set {STAGING_DIR} to a private, writable folder."
         ) from None
     return root
+
+
+def _shared_folder() -> str | None:
+    """Read the place that the machines of a cluster share with this one."""
+    uri = os.environ.get(STAGING_URI)
+    if not uri:
+        return None
+    path = uri.removeprefix("file://")
+    if not path.startswith("/"):
+        raise DataServiceError(
+            f"The environment variable {STAGING_URI} is not a folder that all machines share: give file:///path."
+        )
+    return path
 
 
 def run_folder(run_id: str) -> Path:
@@ -83,14 +99,29 @@ def checkpoint(frame: nw.LazyFrame[Any], run_id: str) -> nw.LazyFrame[Any]:
         run_id: The run whose private folder holds it.
 
     Returns:
-        The stored table; as the op's output it costs a link. Frames of other engines come back as they are.
+        The stored table; as the op's output it costs a link. Frames in memory come back as they are.
     """
     native = nw.to_native(frame)
+    if is_spark(native):
+        place = run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}"
+        stored: nw.LazyFrame[Any] = nw.from_native(
+            engine_tables.load(native.sparkSession, engine_tables.stage(native, place))
+        )
+        return stored
     if not isinstance(native, pl.LazyFrame):
         return frame
     return nw.from_native(
         staged_tables.scan(staged_tables.stage(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}"))
     )
+
+
+def evaluated(frame: nw.LazyFrame[Any], run_id: str) -> pl.LazyFrame:
+    """Give a table of any engine to this process, lazily and in row order; of Spark's, once Spark evaluated it."""
+    native = nw.to_native(frame)
+    if is_spark(native):
+        return engine_tables.fetched(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")
+    lazy: pl.LazyFrame = native
+    return lazy
 
 
 def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
@@ -107,7 +138,7 @@ def discard_checkpoints(run_id: str) -> None:
     """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
     for beginning in (_CHECKPOINT, staged_tables.SOURCE_OF + _CHECKPOINT):
         for path in shelf.found(run_folder(run_id), beginning):
-            shelf.remove(path)
+            (engine_tables.remove if path.suffix == SPARK else shelf.remove)(path)
 
 
 class StagingIOManager(IOManager):
@@ -115,8 +146,15 @@ class StagingIOManager(IOManager):
 
     An input gets the type it is annotated with: ``pandas.DataFrame``, ``polars.DataFrame``, ``polars.LazyFrame``,
     ``pyarrow.Table`` or a Narwhals frame; without annotation, the type that the producing op returned. A text
-    arrives as :class:`util_services.texts.Text` where the input is annotated so, else as ``str``.
+    arrives as :class:`util_services.texts.Text` where the input is annotated so, else as ``str``. A table of Spark
+    arrives as such where the input is a Narwhals lazy frame or not annotated.
+
+    Args:
+        engine: What evaluates the run's tables.
     """
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self._engine = engine or PolarsEngine()
 
     def handle_output(self, context: OutputContext, obj: Any) -> None:
         """Store an op's output."""
@@ -126,6 +164,11 @@ class StagingIOManager(IOManager):
                 _stage_text(obj, place.with_name(place.name + _TEXT))
                 return
             native = nw.to_native(obj, pass_through=True)
+            if is_spark(native):
+                folder = engine_tables.stage(native, place)
+                rows, columns = engine_tables.rows(folder), engine_tables.columns(folder)
+                context.add_output_metadata({"rows": rows, "columns": columns})
+                return
             if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
                 with private(place.with_name(place.name + _OBJECT)).open("wb") as file:
                     pickle.dump(obj, file)
@@ -170,6 +213,8 @@ class StagingIOManager(IOManager):
         if path.suffix == _OBJECT:
             with path.open("rb") as file:
                 return pickle.load(file)  # noqa: S301 - written by this process's owner into a 0700 folder
+        if path.suffix == SPARK:
+            return self._load_from_spark(path, wanted)
         if path.suffix == _TEXT:
             return Text(path) if wanted is Text else Text(path).read()
         produced = {
@@ -189,6 +234,24 @@ class StagingIOManager(IOManager):
         }
         wanted = getattr(wanted, "__origin__", None) or wanted
         return loaders.get(wanted, loaders[produced[path.suffixes[-2]]])()
+
+    def _load_from_spark(self, folder: Path, wanted: Any) -> Any:
+        session = getattr(self._engine, "session", None)
+        if session is None:
+            raise DataServiceError("The run was started on Spark: re-execute it with the engine spark, or all steps.")
+        wanted = getattr(wanted, "__origin__", None) or wanted
+        if wanted not in {pd.DataFrame, pl.DataFrame, pl.LazyFrame, pa.Table, nw.DataFrame}:
+            table = engine_tables.load(session, folder)
+            return nw.from_native(table) if wanted is nw.LazyFrame else table
+        rows = engine_tables.in_order(session, folder)
+        loaders: dict[Any, Callable[[], Any]] = {
+            pd.DataFrame: lambda: rows.collect().to_pandas(),
+            pl.DataFrame: rows.collect,
+            pl.LazyFrame: lambda: rows,
+            pa.Table: lambda: rows.collect().to_arrow(),
+            nw.DataFrame: lambda: nw.from_native(rows.collect()),
+        }
+        return loaders[wanted]()
 
 
 def _stage_text(text: str | Text, path: Path) -> None:
@@ -224,15 +287,28 @@ def _place(context: OutputContext) -> Path:
     return folder / ".".join(parts).replace("/", "_")
 
 
-@io_manager(description="Private, short-lived Parquet staging between ops.")  # type: ignore[arg-type]  # generators work
+_DESCRIPTION = "Private, short-lived Parquet staging between ops."
+
+
+@io_manager(description=_DESCRIPTION)  # type: ignore[arg-type]  # generators work
 def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
     """Stage a run's frames; at the end, remove them if every planned step succeeded."""
+    yield from _staging(context, PolarsEngine())
+
+
+@io_manager(description=_DESCRIPTION, required_resource_keys={"engine"})  # type: ignore[arg-type]  # generators work
+def engine_staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
+    """Stage a run's frames with the resource ``engine``."""
+    yield from _staging(context, context.resources.engine)
+
+
+def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIOManager]:
     _exempt_from_collection()
     with reported():
         root = staging_root()
         if context.instance:
             sweep(root, context.instance, _retention_hours())
-    yield StagingIOManager()
+    yield StagingIOManager(engine)
     if context.instance and context.run:
         folder = root / context.run.run_id
         staged_tables.forget_summaries(folder)

@@ -1,13 +1,16 @@
 """Tables in figures: rows, missing and distinct values, ranges."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
+from util_services.engine_rows import estimated_distinct, is_spark
+
 _EXACT_UP_TO_ROWS = 100_000
+_RELATIVE_ERROR = 0.02  # standard deviation of Spark's estimates
 _NEGLIGIBLE_SHARE = 0.01  # of the rows: an estimate of distinct values is off by more
 
 
@@ -67,9 +70,13 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
         figures = _aggregate_on_polars(native, _aggregates(pl, schema, estimates))
         if exact := figures[""] <= _EXACT_UP_TO_ROWS:
             figures = _aggregate_on_polars(native, _aggregates(pl, schema, [pl.all().n_unique()]))
+    elif is_spark(native):  # which has no cheap exact counts either
+        figures = _only_row(frame.select(*_aggregates(nw, schema, [])))
+        exact = figures[""] <= _EXACT_UP_TO_ROWS
+        figures |= _distinct_on_spark(frame, figures, exact=exact) if len(schema) else {}
     else:
         exact = True
-        figures = frame.select(*_aggregates(nw, schema, [nw.all().n_unique()])).collect().rows(named=True)[0]
+        figures = _only_row(frame.select(*_aggregates(nw, schema, [nw.all().n_unique()])))
     columns = tuple(
         ColumnSummary(
             name=name,
@@ -119,6 +126,19 @@ def _aggregates(engine: Any, schema: nw.Schema, distinct: list[Any]) -> list[Any
         if dtype.is_numeric():
             aggregates += [engine.col(name).min().alias(f"{name}/min"), engine.col(name).max().alias(f"{name}/max")]
     return aggregates
+
+
+def _only_row(frame: nw.LazyFrame[Any]) -> dict[str, Any]:
+    return frame.collect().rows(named=True)[0]
+
+
+def _distinct_on_spark(frame: nw.LazyFrame[Any], figures: Mapping[str, Any], *, exact: bool) -> dict[str, int]:
+    """Count distinct values, a missing one as a value."""
+    if exact:
+        counts = _only_row(frame.select(nw.all().n_unique()))
+        return {f"{name}/distinct": count or 0 for name, count in counts.items()}
+    estimates = estimated_distinct(nw.to_native(frame), _RELATIVE_ERROR)
+    return {f"{name}/distinct": count + bool(figures[f"{name}/nulls"]) for name, count in estimates.items()}
 
 
 def _aggregate_on_polars(frame: pl.LazyFrame, aggregates: list[Any]) -> dict[str, Any]:

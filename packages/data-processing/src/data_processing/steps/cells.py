@@ -6,6 +6,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text, spare
 from data_processing.steps.step import REASON, Outcome, Store
 from util_services.frames import amended, map_batches
@@ -27,7 +28,7 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> Outcome:
         >>> outcome.frame.collect().rows(), outcome.changed.collect().rows()
         ([('Rome',), ('?',)], [(1,)])
     """
-    changed = [differ(nw.col(column), new).sum().alias(column) for column, new in cells.items()]
+    changed = [how_many(differ(nw.col(column), new)).alias(column) for column, new in cells.items()]
     return Outcome(amended(frame, cells), written=tuple(cells), changed=frame.select(*changed) if changed else None)
 
 
@@ -67,7 +68,8 @@ def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[s
     """
     schema = both.collect_schema()
     changed = [
-        differ(_as_text(column, schema), _as_text(other, schema)).sum().alias(column) for column, other in new.items()
+        how_many(differ(_as_text(column, schema), _as_text(other, schema))).alias(column)
+        for column, other in new.items()
     ]
     frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
     return Outcome(frame, written=tuple(new), changed=both.select(*changed) if changed else None)

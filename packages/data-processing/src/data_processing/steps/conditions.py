@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import narwhals as nw
 
-from data_processing.evaluation import aggregated
+from data_processing.evaluation import aggregated, how_many
 from data_processing.expressions import Condition, parse
 from data_processing.steps.step import REASON, Inputs, Outcome, Step, choose, parameter
 from util_services.errors import DataServiceError
@@ -54,7 +54,7 @@ class FilterRows(Step):
 
     def _check(self, frame: nw.LazyFrame[Any], condition: Condition) -> None:
         conversions = condition.conversions
-        counts = aggregated(frame, *(each.failed.sum().alias(str(n)) for n, each in enumerate(conversions)))
+        counts = aggregated(frame, *(how_many(each.failed).alias(str(n)) for n, each in enumerate(conversions)))
         for number, each in enumerate(conversions):
             if count := counts[str(number)]:
                 raise DataServiceError(

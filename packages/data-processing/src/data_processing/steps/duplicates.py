@@ -10,8 +10,9 @@ import polars as pl
 from data_processing.fingerprints import fingerprints
 from data_processing.positions import kept
 from data_processing.similarity import near_duplicates
-from data_processing.steps.selection import existing_or_all, is_text, texts
+from data_processing.steps.selection import existing_or_all, is_text, spare, texts
 from data_processing.steps.step import REASON, Inputs, Outcome, Step, choose, parameter, refuse
+from util_services.frames import is_distributed, numbered
 
 _FIRST: dict[str, Callable[[pl.Series], pl.Series]] = {
     "first": pl.Series.is_first_distinct,
@@ -67,7 +68,6 @@ class RemoveDuplicates(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Find the rows that stay; the fingerprints of all rows, and texts to be compared, are evaluated."""
-        del inputs
         columns = existing_or_all(self, frame, self.columns)
         if not columns:
             return Outcome(frame)
@@ -79,16 +79,43 @@ class RemoveDuplicates(Step):
             for column in columns
             if is_text(schema[column])
         ]
-        mask = _FIRST[self.keep](fingerprints(frame.with_columns(*keys) if keys else frame, columns))
         facts: dict[str, int | bool] = {}
         for column, near in found.items():
             facts |= {f"distinct texts of {column}": near.texts, f"all texts of {column} compared": near.all_pairs}
+        if is_distributed(frame):
+            return self._compared(frame, columns, keys, inputs, facts)
+        mask = _FIRST[self.keep](fingerprints(frame.with_columns(*keys) if keys else frame, columns))
         return Outcome(
             kept(frame, mask),
             rejects=kept(frame, ~mask).with_columns(nw.lit("is a duplicate").alias(REASON)),
             keeps_rows=False,
             facts=facts,
         )
+
+    def _compared(
+        self,
+        frame: nw.LazyFrame[Any],
+        columns: Sequence[str],
+        keys: Sequence[nw.Expr],
+        inputs: Inputs,
+        facts: Mapping[str, int | bool],
+    ) -> Outcome:
+        """Compare the cells of rows, which are too many to hold a fingerprint of each here."""
+        names = frame.collect_schema().names()
+        row, stays, *copies = spare(frame, 2 + len(columns))
+        both = numbered(frame, row).with_columns(
+            *(nw.col(c).alias(copy) for c, copy in zip(columns, copies, strict=True))
+        )
+        both = both.with_columns(*keys)
+        equal = {
+            "first": nw.col(row) == nw.col(row).min().over(*columns),
+            "last": nw.col(row) == nw.col(row).max().over(*columns),
+            "none": nw.len().over(*columns) == 1,
+        }
+        restored = [nw.col(copy).alias(column) for column, copy in zip(columns, copies, strict=True)]
+        both = inputs.store(both.with_columns(equal[self.keep].alias(stays)).with_columns(*restored))
+        rejects = both.filter(~nw.col(stays)).select(*names).with_columns(nw.lit("is a duplicate").alias(REASON))
+        return Outcome(both.filter(nw.col(stays)).select(*names), rejects=rejects, keeps_rows=False, facts=facts)
 
     def _key(self, column: str, representatives: Mapping[str, str]) -> nw.Expr:
         key = nw.col(column)

@@ -7,12 +7,12 @@ from typing import Any, ClassVar, Literal
 import narwhals as nw
 
 from data_processing.evaluation import aggregated
-from data_processing.positions import numbered
 from data_processing.steps.cells import exchanged, replaced
 from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
 from data_processing.steps.selection import existing, is_text, spare, texts
 from data_processing.steps.step import Inputs, Outcome, Step, Store, parameter, refuse
 from util_services.errors import DataServiceError, nearest
+from util_services.frames import numbered
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
 

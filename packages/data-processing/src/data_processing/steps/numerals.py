@@ -5,7 +5,7 @@ from typing import Any
 
 import narwhals as nw
 
-from data_processing.evaluation import aggregated
+from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.selection import is_text
 from data_processing.steps.step import Step
 from util_services.errors import DataServiceError
@@ -61,7 +61,7 @@ def as_numbers(step: Step, frame: nw.LazyFrame[Any], columns: list[str]) -> dict
 def unread(found: Mapping[str, nw.Expr]) -> list[nw.Expr]:
     """Count the cells of each column that are there and are no number; for :func:`check_numbers`."""
     return [
-        (cells.is_null() & ~nw.col(column).is_null()).sum().alias(f"{column}{_UNREAD}")
+        how_many(cells.is_null() & ~nw.col(column).is_null()).alias(f"{column}{_UNREAD}")
         for column, cells in found.items()
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from data_processing.evaluation import aggregated
+from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.selection import spare
 from data_processing.steps.step import REASON, Step, Store
 from util_services.errors import DataServiceError
@@ -76,7 +76,7 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
     if on_failure == "missing":
         return Read(both, new, None)
     if on_failure == "fail":
-        _refuse(step, readings, aggregated(both, *(cells.sum().alias(column) for column, cells in failed.items())))
+        _refuse(step, readings, aggregated(both, *(how_many(cells).alias(column) for column, cells in failed.items())))
         return Read(both, new, None)
     none = nw.lit(None, nw.String)
     reason = reduce(

@@ -10,11 +10,12 @@ import polars as pl
 
 from data_processing.evaluation import aggregated
 from data_processing.fingerprints import fingerprints
-from data_processing.positions import kept, numbered
+from data_processing.positions import kept
 from data_processing.steps.cells import left_out
 from data_processing.steps.numerals import numbers
 from data_processing.steps.selection import existing, existing_or_all, spare
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
+from util_services.frames import numbered
 
 
 @dataclass(frozen=True, kw_only=True)

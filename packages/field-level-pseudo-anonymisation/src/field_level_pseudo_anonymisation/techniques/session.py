@@ -88,6 +88,11 @@ class Session:
                 known = self._shared[kind, identity] = make()
             return known
 
+    @property
+    def in_use(self) -> bool:
+        """Whether techniques share anything."""
+        return bool(self._shared)
+
     def finish(self) -> None:
         """Finish everything shared; call it once, after all values were transformed and before they are released.
 

@@ -1,0 +1,165 @@
+"""Which engine evaluates the tables of a run: Polars in this process, or Apache Spark on a cluster."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from util_services.csv_files import CsvDialect
+from util_services.errors import DataServiceError
+from util_services.formats import scan
+
+ENGINE, SPARK_REMOTE, SPARK_MASTER = "ENGINE", "SPARK_REMOTE", "SPARK_MASTER"
+_KINDS = ("polars", "spark")
+_REMOTE = re.compile(r"sc://[^\s/]+(/\S*)?")
+_MASTER = re.compile(
+    r"(spark://[^\s/]+:\d+(,[^\s/]+:\d+)*|k8s://\S+|yarn|local(\[(\d+|\*)(,\d+)?\])?|local-cluster\[\S+\])"
+)
+# What the results depend on; an operator's own settings come before all others of Spark.
+_SETTINGS = {
+    "spark.sql.caseSensitive": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+}
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How to reach an engine.
+
+    Attributes:
+        kind: polars or spark.
+        remote: URL of a Spark Connect server, ``sc://host:port``.
+        master: URL of a Spark cluster, such as ``spark://host:7077``.
+        spark: Further settings of the Spark session.
+    """
+
+    kind: str = "polars"
+    remote: str | None = None
+    master: str | None = None
+    spark: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.kind not in _KINDS:
+            raise DataServiceError(f"The engine {self.kind!r} ({ENGINE}) is unknown: choose polars or spark.")
+        if self.kind == "polars":
+            return
+        if bool(self.remote) == bool(self.master):
+            raise DataServiceError(
+                f"The engine spark needs either {SPARK_REMOTE} (sc://host:port) or {SPARK_MASTER} (spark://host:7077): "
+                f"{'set one of them' if not self.remote else 'set one of them alone'}."
+            )
+        if self.remote and not _REMOTE.fullmatch(self.remote):
+            raise DataServiceError(f"{SPARK_REMOTE} is not the URL of a Spark Connect server: give sc://host:port.")
+        if self.master and not _MASTER.fullmatch(self.master):
+            raise DataServiceError(
+                f"{SPARK_MASTER} is not the URL of a Spark cluster: give spark://host:port, k8s://…, yarn or local[*]."
+            )
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ, **given: Any) -> "EngineSettings":
+        """Take what is given, else what the environment says, else Polars.
+
+        Examples:
+            >>> EngineSettings.of({"ENGINE": "spark", "SPARK_MASTER": "local[2]"}).master
+            'local[2]'
+        """
+        remote, master = given.get("remote"), given.get("master")
+        if not remote and not master:
+            remote, master = environment.get(SPARK_REMOTE) or None, environment.get(SPARK_MASTER) or None
+        kind = given.get("kind") or environment.get(ENGINE) or "polars"
+        return cls(kind, remote, master, {name: str(value) for name, value in (given.get("spark") or {}).items()})
+
+
+class Engine(Protocol):
+    """What reads tables.
+
+    Attributes:
+        kind: polars or spark.
+    """
+
+    kind: str
+
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
+        """Give a table lazily; see :func:`util_services.formats.scan`."""
+
+
+class PolarsEngine:
+    """Tables are evaluated in this process, in bounded memory."""
+
+    kind = "polars"
+
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
+        """Scan a table with Polars."""
+        return scan(path, dialect, limit_rows=limit_rows)
+
+
+class SparkEngine:
+    """Tables are evaluated by a Spark cluster, which sees the files under the same paths as this process.
+
+    Args:
+        settings: How to reach it.
+
+    Raises:
+        DataServiceError: If PySpark is missing or the cluster cannot be reached.
+    """
+
+    kind = "spark"
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.session = _session(settings)
+
+    def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
+        """Give a table whose rows Spark reads."""
+        from util_services.engine_tables import read
+
+        return read(self.session, path, dialect, limit_rows)
+
+
+def start(settings: EngineSettings) -> Engine:
+    """Start, or reach, an engine."""
+    return SparkEngine(settings) if settings.kind == "spark" else PolarsEngine()
+
+
+def _session(settings: EngineSettings) -> Any:
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise DataServiceError("The engine spark needs PySpark: install util-services[spark].") from None
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("template-code-location")
+    for name, value in (_SETTINGS | dict(settings.spark)).items():
+        builder = builder.config(name, value)
+    try:
+        if settings.remote:
+            return builder.remote(settings.remote).getOrCreate()
+        return builder.master(str(settings.master)).getOrCreate()
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote settings
+        name = SPARK_REMOTE if settings.remote else SPARK_MASTER
+        raise DataServiceError(
+            f"Spark cannot be reached ({type(error).__name__}): check {name}, that Java 17 or newer is installed, and "
+            "that the cluster has the version of PySpark."
+        ) from None
+
+
+_RUNNING: dict[str, Engine] = {}
+
+
+@contextmanager
+def running(run_id: str, used: Engine) -> Iterator[Engine]:
+    """Make an engine that of a run, for as long as the block lasts."""
+    _RUNNING[run_id] = used
+    try:
+        yield used
+    finally:
+        _RUNNING.pop(run_id, None)
+
+
+def engine_of(run_id: str) -> Engine:
+    """Give the engine of a run; a job that binds none has Polars."""
+    return _RUNNING.get(run_id) or PolarsEngine()

@@ -1,0 +1,115 @@
+"""A real Spark standalone cluster on loopback, from the PySpark wheel: one master, two workers, a Connect server."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from util_services.servers import HOST, free_port, running
+
+_WORKERS = 2
+_QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# Small parts, and no code is generated: a test's tables have a handful of rows, and the machine two cores.
+SETTINGS = {
+    "spark.executor.memory": "512m",
+    "spark.cores.max": "2",
+    "spark.executor.cores": "1",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": _QUICK,
+    "spark.executor.extraJavaOptions": _QUICK,
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": HOST,
+    "spark.driver.bindAddress": HOST,
+}
+
+
+def missing() -> str | None:
+    """Tell what this machine lacks to run Spark."""
+    if find_spec("pyspark") is None:
+        return "PySpark is not installed: uv sync installs it"
+    if shutil.which("java") is None:
+        return "no Java: apt-get install openjdk-17-jre-headless"
+    return None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster.
+
+    Attributes:
+        master: Its URL.
+        home: Folder with logs and the workers' files.
+        workers: Process ids of the workers.
+    """
+
+    master: str
+    home: Path
+    workers: tuple[int, ...]
+
+
+@contextmanager
+def cluster(home: Path) -> Iterator[Cluster]:
+    """Run a master and two workers."""
+    port = free_port()
+    master = f"spark://{HOST}:{port}"
+    with ExitStack() as stack:
+        address = ["--host", HOST, "--webui-port", str(free_port())]
+        command = [*_spark_class("master.Master"), *address, "--port", str(port)]
+        stack.enter_context(_started(command, home / "master.log", "I have been elected leader"))
+        workers = []
+        for number in range(_WORKERS):
+            work = home / f"worker-{number}"
+            work.mkdir()
+            address = ["--host", HOST, "--port", str(free_port()), "--webui-port", str(free_port())]
+            size = ["--cores", "2", "--memory", "2g", "--work-dir", str(work)]
+            command = [*_spark_class("worker.Worker"), *address, *size, master]
+            process = stack.enter_context(
+                _started(command, home / f"worker-{number}.log", "Successfully registered with master")
+            )
+            workers.append(process.pid)
+        yield Cluster(master, home, tuple(workers))
+
+
+@contextmanager
+def connect_server(served: Cluster) -> Iterator[str]:
+    """Run a Spark Connect server on the cluster; gives its URL."""
+    port = free_port()
+    settings = SETTINGS | {"spark.connect.grpc.binding.address": HOST, "spark.connect.grpc.binding.port": str(port)}
+    command = [str(_wheel() / "bin" / "spark-submit"), "--master", served.master]
+    command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
+    with _started(command, served.home / "connect.log", "Spark Connect server started"):
+        yield f"sc://{HOST}:{port}"
+
+
+def _wheel() -> Path:
+    import pyspark
+
+    return Path(pyspark.__file__).parent
+
+
+def _spark_class(role: str) -> list[str]:
+    return [str(_wheel() / "bin" / "spark-class"), f"org.apache.spark.deploy.{role}"]
+
+
+@contextmanager
+def _started(command: list[str], log: Path, ready: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "ENGINE"))},
+        "PYSPARK_PYTHON": sys.executable,
+        "SPARK_HOME": str(_wheel()),
+        "SPARK_NO_DAEMONIZE": "1",
+        "SPARK_LOCAL_IP": HOST,
+        "SPARK_LOCAL_HOSTNAME": HOST,
+    }
+    with running(command, log, lambda: ready in log.read_text(errors="replace"), environment) as process:
+        yield process
