@@ -107,7 +107,7 @@ def build(source: Path, reference: str, **arguments: str) -> None:
     with FileLock(
         Path(tempfile.gettempdir()) / "code-location-build.lock"
     ):  # a second build finds the first one's layers
-        buildah("bud", "--quiet", "--layers", "--format=docker", *options, f"--tag={reference}", ".", folder=source)
+        buildah("bud", "--quiet", "--format=docker", *options, f"--tag={reference}", ".", folder=source)
 
 
 @contextmanager
