@@ -257,7 +257,7 @@ def test_jobs_run_through_spark_connect(
     spark_cluster: Cluster, settings: Mapping[str, str], samples: None, here: Path
 ) -> None:
     del samples
-    jobs = ["depseudonymise_structured_job", "remove_duplicates_job", "risk_report_job"]
+    jobs = ["depseudonymise_structured_job", "remove_duplicates_job"]
     assert all(run(job).success for job in jobs)
     expected = outputs(here)
     with connect_server(spark_cluster) as remote:
