@@ -12,8 +12,7 @@ from util_services.engine import EngineSettings, PolarsEngine, engine_of, runnin
 from util_services.engine_rows import is_spark
 from util_services.errors import DataServiceError
 from util_services.failures import reported
-from util_services.resources import engine_resource
-from util_services.staging import staging_root
+from util_services.staging import engine_staging_io_manager, staging_root
 
 
 def test_a_run_is_evaluated_by_polars_unless_something_else_is_asked_for() -> None:
@@ -59,7 +58,7 @@ def test_a_wrong_setting_is_told_in_one_sentence_that_names_the_variable(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(Failure) as caught:
-        list(engine_resource.resource_fn(build_init_resource_context(config=DEFAULTS)))  # type: ignore[arg-type]
+        list(engine_staging_io_manager.resource_fn(build_init_resource_context(config=DEFAULTS)))  # type: ignore[arg-type]
     assert sentence in str(caught.value.description)
 
 

@@ -35,7 +35,6 @@ from util_services.ops import (
     write_string_to_txt,
     write_txt_to_s3,
 )
-from util_services.resources import engine_resource
 from util_services.staging import engine_staging_io_manager
 
 SAMPLE_BUCKET = "dagster-workflow-bucket"
@@ -61,7 +60,7 @@ def bindings() -> Bindings:
     """
     return Bindings(
         executor_def=in_process_executor,
-        resource_defs={"io_manager": engine_staging_io_manager, "engine": engine_resource},
+        resource_defs={"io_manager": engine_staging_io_manager},
         logger_defs={"simpl": simpl_json_logger, "console": colored_console_logger},
     )
 

@@ -1,16 +1,14 @@
-"""The S3 connection that ops use as ``context.resources.s3``, and the engine that evaluates a run's tables."""
+"""The S3 connection that ops use as ``context.resources.s3``."""
 
 import os
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config
-from dagster import Field, InitResourceContext, Noneable, resource
+from dagster import Field, InitResourceContext, resource
 
 from util_services.access import check_bucket
-from util_services.engine import Engine, EngineSettings, running, start
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.objects import MAX_CONCURRENCY
@@ -46,31 +44,6 @@ def s3_resource(context: InitResourceContext) -> "S3ServiceResource":
     """
     with reported():
         return connect(context.resource_config["resource_name"])
-
-
-def _optional(description: str) -> Field:
-    return Field(Noneable(str), default_value=None, is_required=False, description=description)
-
-
-@resource(
-    config_schema={
-        "kind": _optional("polars or spark; by default what the environment variable ENGINE says, else polars."),
-        "remote": _optional("URL of a Spark Connect server, sc://host:port; default SPARK_REMOTE."),
-        "master": _optional("URL of a Spark cluster, such as spark://host:7077; default SPARK_MASTER."),
-        "spark": Field(dict, default_value={}, description="Further settings of the Spark session."),
-    },
-    description="What evaluates the tables of a run: Polars in its process, or Apache Spark on a cluster.",
-)
-def engine_resource(context: InitResourceContext) -> Iterator[Engine]:
-    """Start the engine that the operator chose; a run configuration cannot choose another.
-
-    Raises:
-        Failure: If a setting is malformed, PySpark is missing or the cluster cannot be reached.
-    """
-    with reported():
-        engine = start(EngineSettings.of(os.environ, **context.resource_config))
-    with running(context.run.run_id if context.run else "", engine):
-        yield engine
 
 
 def connect(connection: str) -> "S3ServiceResource":

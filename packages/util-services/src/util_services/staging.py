@@ -25,15 +25,17 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
+    Field,
     InitResourceContext,
     InputContext,
     IOManager,
+    Noneable,
     OutputContext,
     io_manager,
 )
 
 from util_services import engine_tables, shelf, staged_tables
-from util_services.engine import Engine, PolarsEngine
+from util_services.engine import Engine, EngineSettings, PolarsEngine, running, start
 from util_services.engine_rows import is_spark
 from util_services.engine_tables import SPARK
 from util_services.errors import DataServiceError
@@ -296,10 +298,32 @@ def staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManage
     yield from _staging(context, PolarsEngine())
 
 
-@io_manager(description=_DESCRIPTION, required_resource_keys={"engine"})  # type: ignore[arg-type]  # generators work
+def _optional(description: str) -> Field:
+    return Field(Noneable(str), default_value=None, is_required=False, description=description)
+
+
+@io_manager(  # type: ignore[arg-type]  # generators work
+    config_schema={
+        "kind": _optional("polars or spark; by default what the environment variable ENGINE says, else polars."),
+        "remote": _optional("URL of a Spark Connect server, sc://host:port; default SPARK_REMOTE."),
+        "master": _optional("URL of a Spark cluster, such as spark://host:7077; default SPARK_MASTER."),
+        "spark": Field(dict, default_value={}, description="Further settings of the Spark session."),
+    },
+    description=_DESCRIPTION,
+)
 def engine_staging_io_manager(context: InitResourceContext) -> Iterator[StagingIOManager]:
-    """Stage a run's frames with the resource ``engine``."""
-    yield from _staging(context, context.resources.engine)
+    """Stage a run's frames with the engine that the operator chose; a run configuration cannot choose another.
+
+    Both are one resource: Dagster does not start what a job's IO manager requires where a job is run from a workspace
+    whose definitions bring nothing but ``s3``.
+
+    Raises:
+        Failure: If a setting is malformed, PySpark is missing or the cluster cannot be reached.
+    """
+    with reported():
+        engine = start(EngineSettings.of(os.environ, **context.resource_config))
+    with running(context.run.run_id if context.run else "", engine):
+        yield from _staging(context, engine)
 
 
 def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIOManager]:
