@@ -5,7 +5,7 @@
 # ///
 """Prints where an image comes from: an in-toto statement with SLSA provenance 1.0, made of the workflow's environment.
 
-https://slsa.dev/spec/v1.0/provenance. It is a statement, not a proof: it is unsigned, and as trustworthy as those who may
+https://slsa.dev/spec/v1.0/provenance. A statement, not a proof: it is unsigned, and as trustworthy as those who may
 write to the registry.
 """
 
