@@ -38,17 +38,17 @@ ENV PATH=/opt/uv/bin:$PATH \
 WORKDIR /app
 COPY --from=manifests /manifests .
 # Optional parts: see [project.optional-dependencies] in pyproject.toml.
-ARG EXTRAS="deployment names surrogates countries"
+ARG EXTRAS="deployment surrogates countries"
+# Language models as requirement lines with hashes, for strangers hold many official names; they bring the extra "names" along.
+ARG LANGUAGE_MODELS=""
+# What packages test themselves with stays out.
 # hadolint ignore=SC2046
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv --quiet --python "$(command -v python3)" \
- && uv sync --quiet --no-dev --no-install-workspace $(printf -- '--extra %s ' ${EXTRAS})
-
-# Language models as requirement lines with hashes; strangers hold many official names, so no line without one.
-ARG LANGUAGE_MODELS=""
-RUN --mount=type=cache,target=/root/.cache/uv \
-    printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
- && uv pip install --quiet --require-hashes --no-deps --requirement /tmp/models.txt
+ && uv sync --quiet --no-dev --no-install-workspace $(printf -- '--extra %s ' ${EXTRAS} ${LANGUAGE_MODELS:+names}) \
+ && printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
+ && uv pip install --quiet --require-hashes --no-deps --requirement /tmp/models.txt \
+ && find .venv -type d -name tests -prune -exec rm -r '{}' +
 
 # The packages of this repository apart from all others: a commit adds kilobytes to what a node must pull.
 WORKDIR /source
