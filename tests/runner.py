@@ -67,24 +67,25 @@ def run(
         variables: Variables of the repository's settings.
         secrets: Secrets of the repository's settings.
         environment: What the runner's machine has in its environment.
-        cache: Where the runner makes the workspaces of jobs.
+        cache: Where the runner makes the workspaces of jobs; its log lies beside it.
     """
     command = [program(), event, "--json", "-W", f".gitea/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
     command += ["--container-daemon-socket", "-", "--no-cache-server", "--action-cache-path", str(cache)]
     for option, values in (("--env", context), ("--var", variables), ("--secret", secrets)):
         for name, value in values.items():
             command += [option, f"{name}={value}"]
-    done = subprocess.run(
-        command,
-        cwd=clone,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=_SECONDS,
-        check=False,
-    )
-    return _outcome(done.returncode, done.stdout)
+    log = cache.with_suffix(".log")
+    with log.open("wb") as output:
+        done = subprocess.run(
+            command,
+            cwd=clone,
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=_SECONDS,
+            check=False,
+        )
+    return _outcome(done.returncode, log.read_text())
 
 
 def _outcome(code: int, output: str) -> Outcome:
