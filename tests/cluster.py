@@ -32,6 +32,7 @@ class Cluster:
         repository: Bare repository with the manifest and the code.
         image: Name of the image, without tag.
         has_image: Tells whether the registry has a tag.
+        running: The tag that runs at first; its image is there already.
         folder: For checkouts and logs.
         environment: What the servers have in their environment.
     """
@@ -39,10 +40,10 @@ class Cluster:
     repository: Path
     image: str
     has_image: Callable[[str], bool]
+    running: str
     folder: Path
     environment: Mapping[str, str]
     port: int = field(default_factory=free_port)
-    tags: list[str] = field(default_factory=list)
     _server: "subprocess.Popen[bytes] | None" = None
     _target: int = 0
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -62,12 +63,13 @@ class Cluster:
         _end(self._server)
 
     def _watch(self) -> None:
-        seen = ""
+        self._roll_out(self.running)
+        tried = self.running
         while not self._stopped.wait(_POLL_SECONDS):
             tag = self._tag()
-            if tag != seen and self.has_image(tag):
-                seen = tag
+            if tag not in {tried, self.running} and self.has_image(tag):
                 self._roll_out(tag)
+            tried = tag
 
     def _tag(self) -> str:
         values = yaml.safe_load(self._git("show", "main:deploy/values.yaml"))
@@ -75,16 +77,15 @@ class Cluster:
         return str(deployment["image"]["tag"])
 
     def _roll_out(self, tag: str) -> None:
-        self.tags.append(tag)
         checkout = self.folder / tag
         if not checkout.exists():
             self._git("worktree", "add", "--quiet", "--detach", str(checkout), tag)
         port = free_port()
-        log = self.folder / f"{tag}-{len(self.tags)}.log"
+        log = self.folder / f"{tag}.log"
         new = self._code_server(checkout, port, tag, log)
         while new.poll() is None and not self._stopped.wait(_POLL_SECONDS):
             if "Started Dagster code server" in log.read_text():
-                old, self._server, self._target = self._server, new, port
+                old, self._server, self._target, self.running = self._server, new, port, tag
                 _end(old)
                 return
         _end(new)  # it did not start: the old one goes on

@@ -54,7 +54,7 @@ def run(
     context: Mapping[str, str],
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
-    environment: Mapping[str, str],
+    environment: dict[str, str],
     cache: Path,
 ) -> Outcome:
     """Run a workflow.
@@ -79,7 +79,7 @@ def run(
         done = subprocess.run(
             command,
             cwd=clone,
-            env={**os.environ, **environment},
+            env={name: value for name, value in (os.environ | environment).items() if name != "VIRTUAL_ENV"},
             stdout=output,
             stderr=subprocess.STDOUT,
             timeout=_SECONDS,
