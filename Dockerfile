@@ -18,7 +18,7 @@ ARG BUILD_PACKAGES=""
 RUN [ -z "${BUILD_PACKAGES}" ] \
  || { apt-get update && apt-get install --yes --no-install-recommends ${BUILD_PACKAGES} && rm -rf /var/lib/apt/lists/*; }
 
-# A participant behind a mirror names it here; what is not given is not set.
+# A participant behind a mirror names it here; what is not given is not set. A password for it comes as the secret "netrc".
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG UV_DEFAULT_INDEX
@@ -27,7 +27,7 @@ ARG PIP_CERT
 ARG SSL_CERT_FILE
 
 ARG UV_VERSION=0.13.9
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=netrc,target=/root/.netrc \
     python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 ENV PATH=/opt/uv/bin:$PATH \
     UV_COMPILE_BYTECODE=1 \
@@ -43,7 +43,7 @@ ARG EXTRAS="deployment surrogates countries"
 ARG LANGUAGE_MODELS=""
 # What packages test themselves with stays out.
 # hadolint ignore=SC2046
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
     uv venv --quiet --python "$(command -v python3)" \
  && uv sync --quiet --no-dev --no-install-workspace $(printf -- '--extra %s ' ${EXTRAS} ${LANGUAGE_MODELS:+names}) \
  && printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
@@ -53,17 +53,12 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 # The packages of this repository apart from all others: a commit adds kilobytes to what a node must pull.
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
     uv build --quiet --all-packages --wheel --out-dir /tmp/wheels \
  && uv pip install --quiet --no-deps --target /app/services /tmp/wheels/*.whl
 
 
 FROM ${BASE_IMAGE}
-# Numbers, so that Kubernetes can see that it is not root.
-RUN groupadd --gid 10001 simpl \
- && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin simpl \
- && install --directory --owner=10001 --group=10001 /data /data/output /dagster/shared /opt/dagster/dagster_home
-
 COPY --from=build /app/.venv /app/.venv
 COPY --from=build /app/uv.lock /app/uv.lock
 COPY --from=build /app/services /app/services
@@ -77,19 +72,15 @@ ENV PATH=/app/services/bin:/app/.venv/bin:$PATH \
     DAGSTER_DISABLE_TELEMETRY=1 \
     DATA_ROOT=/data
 
-WORKDIR /app
-USER 10001:10001
-EXPOSE 4000
-HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
-  CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
-CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "template_code_location.repository"]
-
-# Last, because they change with every commit.
+# Last, because they change with every commit. And before a RUN: buildah knows by it that they have changed, and by no other line.
 ARG GIT_SHA=""
 ARG VERSION=""
 ARG IMAGE=""
 ARG SOURCE=""
 ARG CREATED=""
+RUN groupadd --gid 10001 simpl \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin simpl \
+ && install --directory --owner=10001 --group=10001 /data /data/output /dagster/shared /opt/dagster/dagster_home
 ENV GIT_SHA=${GIT_SHA} \
     VERSION=${VERSION} \
     DAGSTER_CURRENT_IMAGE=${IMAGE}
@@ -99,3 +90,11 @@ LABEL org.opencontainers.image.title="template-code-location" \
       org.opencontainers.image.revision="${GIT_SHA}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.created="${CREATED}"
+
+WORKDIR /app
+# A number, so that Kubernetes can see that it is not root.
+USER 10001:10001
+EXPOSE 4000
+HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=3 \
+  CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
+CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "template_code_location.repository"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from images import image, image_registry, image_tools, source  # noqa: F401 - fixtures
 from served import LOCATION, Webserver
 
 from util_services.local_stack import fill_bucket
