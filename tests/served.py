@@ -14,6 +14,7 @@ class Webserver:
     """A Dagster webserver that serves the code location."""
 
     url: str
+    location: str = LOCATION
 
     def query(self, query: str, **variables: Any) -> Any:
         """Run a GraphQL operation and give its data."""
@@ -32,7 +33,7 @@ class Webserver:
         return {
             "pipelineName": job,
             "repositoryName": "__repository__",
-            "repositoryLocationName": LOCATION,
+            "repositoryLocationName": self.location,
         }
 
     def default_config(self, job: str) -> str:

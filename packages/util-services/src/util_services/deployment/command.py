@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="file that names such a job on each line, as simpl-deploy jobs prints them",
     )
+    verify.add_argument(
+        "--settle",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="how long code that does not load may be that of the image before (default: %(default)s)",
+    )
     verify.set_defaults(run=_verify)
 
     jobs = commands.add_parser("jobs", help="print the names of the jobs in a module's Definitions")
@@ -166,8 +173,9 @@ def _verify(options: argparse.Namespace) -> None:
     checked_tag(options.tag)
     expected = [name.strip() for name in options.jobs.split(",") if name.strip()]
     if options.jobs_from:
-        expected += _read(options.jobs_from).split()
-    location = wait_for_tag(_webserver(options), _location(options), options.tag, options.timeout)
+        expected += _named(options.jobs_from)
+    webserver, name = _webserver(options), _location(options)
+    location = wait_for_tag(webserver, name, options.tag, options.timeout, options.settle)
     check_jobs(location, expected)
     _say(f"{location.name} runs {location.image}; {len(set(expected))} expected jobs are there.")
 
@@ -192,7 +200,6 @@ def _test_run(options: argparse.Namespace) -> None:
     given = _read(options.config) if options.config else None
     config = run_config(webserver, location, options.job, given, options.limit_rows)
     run = launch(webserver, location, options.job, config)
-    _say(f"Test run of {options.job}: {run.url}")
     follow(webserver, run, options.timeout, _say)
 
 
@@ -200,7 +207,8 @@ def _rollback(options: argparse.Namespace) -> None:
     changed = set_tag(options.file, options.to, options.deployment)
     _say(f"{options.file} {'names' if changed else 'already names'} the tag {options.to} again.")
     if options.url:
-        location = wait_for_tag(_webserver(options), _location(options), options.to, options.timeout)
+        webserver, name = _webserver(options), _location(options)
+        location = wait_for_tag(webserver, name, options.to, options.timeout, options.timeout)
         _say(f"{location.name} runs {location.image} again.")
 
 
@@ -214,6 +222,13 @@ def _location(options: argparse.Namespace) -> str:
     if not options.location:
         raise DataServiceError(f"The code location's name is missing: give --location or set {LOCATION}.")
     return str(options.location)
+
+
+def _named(path: Path) -> list[str]:
+    names = _read(path).split()
+    if not names:
+        raise DataServiceError(f"The file {str(path)!r} names no job: make it with simpl-deploy jobs.")
+    return names
 
 
 def _read(path: Path) -> str:

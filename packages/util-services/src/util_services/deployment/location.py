@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from util_services.deployment.webserver import Webserver, first_line
+from util_services.deployment.webserver import RefusedError, Webserver, first_line
 from util_services.errors import DataServiceError, nearest
 
 _STACK_LINES = 12
@@ -23,13 +23,12 @@ _ENTRY = """
     ... on PythonError { className message stack cause { className message stack cause { className message stack } } }
   }
 """
-_RELOAD = f"""
-mutation($name: String!) {{ reloadRepositoryLocation(repositoryLocationName: $name) {{
+_RELOAD = """
+mutation($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) {
   __typename
-  ... on WorkspaceLocationEntry {{ {_ENTRY} }}
-  ... on PythonError {{ message }}
-  ... on UnauthorizedError {{ message }}
-}} }}
+  ... on PythonError { message }
+  ... on UnauthorizedError { message }
+} }
 """
 _READ = f"""
 query($name: String!) {{ workspaceLocationEntryOrError(name: $name) {{
@@ -84,8 +83,15 @@ def reload(webserver: Webserver, name: str, seconds: float) -> Location:
     return _waited(webserver, name, seconds, lambda _: None)
 
 
-def wait_for_tag(webserver: Webserver, name: str, tag: str, seconds: float) -> Location:
+def wait_for_tag(webserver: Webserver, name: str, tag: str, seconds: float, settle: float) -> Location:
     """Reload a location until it runs the image with a tag: replacing its server takes a while.
+
+    Args:
+        webserver: The webserver.
+        name: The location's name in the workspace.
+        tag: The tag.
+        seconds: How long to wait.
+        settle: How long code that does not load may be that of the image before, which is being replaced.
 
     Raises:
         LoadError: If its code does not load.
@@ -105,7 +111,7 @@ def wait_for_tag(webserver: Webserver, name: str, tag: str, seconds: float) -> L
             "check that the new server was rolled out (its pod may be failing or waiting)."
         )
 
-    return _waited(webserver, name, seconds, lacking)
+    return _waited(webserver, name, seconds, lacking, settle)
 
 
 def check_jobs(location: Location, expected: Collection[str]) -> None:
@@ -126,45 +132,61 @@ def loaded(webserver: Webserver, name: str) -> Location:
 
     Raises:
         LoadError: If its code did not load.
-        DataServiceError: If there is no such location.
+        DataServiceError: If there is no such location, or it is being loaded.
     """
+    found = _read(webserver, name)
+    if isinstance(found, DataServiceError):
+        raise found
+    return found
+
+
+def _waited(
+    webserver: Webserver,
+    name: str,
+    seconds: float,
+    lacking: Callable[[Location], str | None],
+    settle: float = 0,
+) -> Location:
+    started = time.monotonic()
+    while True:
+        _ask_to_reload(webserver, name)
+        found = _read(webserver, name)
+        passed = time.monotonic() - started + _POLL_SECONDS
+        if isinstance(found, LoadError) and passed > settle:
+            raise found
+        if isinstance(found, Location):
+            sentence = lacking(found)
+            if sentence is None:
+                return found
+            found = DataServiceError(sentence)
+        if passed > seconds:
+            raise found
+        time.sleep(_POLL_SECONDS)
+
+
+def _ask_to_reload(webserver: Webserver, name: str) -> None:
+    try:
+        answer = webserver.query(_RELOAD, name=name)["reloadRepositoryLocation"]
+    except RefusedError:
+        return  # Dagster answers so where the location did not load before; reading it tells why
+    if answer["__typename"] == "RepositoryLocationNotFound":
+        raise _unknown(webserver, name)
+    if answer["__typename"] != "WorkspaceLocationEntry":
+        reason = answer.get("message") or "its server cannot be reloaded"
+        raise DataServiceError(f"The code location {name!r} was not reloaded: {reason}")
+
+
+def _read(webserver: Webserver, name: str) -> Location | DataServiceError:
+    """Give the location as it is loaded, or why it is not."""
     entry = webserver.query(_READ, name=name)["workspaceLocationEntryOrError"]
     if not entry or entry["__typename"] != "WorkspaceLocationEntry":
         raise _unknown(webserver, name)
-    if entry["loadStatus"] == "LOADING" or not entry["locationOrLoadError"]:
-        raise DataServiceError(f"The code location {name!r} is still loading: try again later.")
-    error = _load_error(entry)
-    if error:
-        raise _failed(name, error)
+    content = entry["locationOrLoadError"]
+    if entry["loadStatus"] == "LOADING" or not content:
+        return DataServiceError(f"The code location {name!r} is still loading: see its log.")
+    if content["__typename"] == "PythonError":
+        return _failed(name, content)
     return _location(entry)
-
-
-def _waited(webserver: Webserver, name: str, seconds: float, lacking: Callable[[Location], str | None]) -> Location:
-    deadline = time.monotonic() + seconds
-    while True:
-        entry = webserver.query(_RELOAD, name=name)["reloadRepositoryLocation"]
-        problem: DataServiceError | None
-        if entry["__typename"] == "RepositoryLocationNotFound":
-            raise _unknown(webserver, name)
-        if entry["__typename"] != "WorkspaceLocationEntry":
-            reason = entry.get("message") or "its server cannot be reloaded"
-            raise DataServiceError(f"The code location {name!r} was not reloaded: {reason}")
-        error = _load_error(entry)
-        if error:
-            problem = _failed(name, error)
-            if not _is_passing(error):
-                raise problem
-        elif entry["loadStatus"] == "LOADING" or not entry["locationOrLoadError"]:
-            problem = DataServiceError(f"The code location {name!r} is still loading after {seconds:g} s: see its log.")
-        else:
-            location = _location(entry)
-            sentence = lacking(location)
-            if sentence is None:
-                return location
-            problem = DataServiceError(sentence)
-        if time.monotonic() + _POLL_SECONDS > deadline:
-            raise problem
-        time.sleep(_POLL_SECONDS)
 
 
 def _location(entry: dict[str, Any]) -> Location:
@@ -172,11 +194,6 @@ def _location(entry: dict[str, Any]) -> Location:
     image = next((item["value"] for item in entry["displayMetadata"] if item["key"] == "image"), None)
     jobs = frozenset(job["name"] for repository in repositories for job in repository["jobs"])
     return Location(entry["name"], repositories[0]["name"] if repositories else "", image, jobs)
-
-
-def _load_error(entry: dict[str, Any]) -> dict[str, Any] | None:
-    found = entry["locationOrLoadError"]
-    return found if found and found["__typename"] == "PythonError" else None
 
 
 def _is_passing(error: dict[str, Any] | None) -> bool:
@@ -188,9 +205,12 @@ def _is_passing(error: dict[str, Any] | None) -> bool:
 
 
 def _failed(name: str, error: dict[str, Any]) -> DataServiceError:
-    sentence = f"The code location {name!r} does not load: {first_line(error)}"
     if _is_passing(error):
-        return DataServiceError(sentence)
+        return DataServiceError(
+            f"The code server of the location {name!r} cannot be reached: check that it runs; if its code does not "
+            "load, its own log (its pod's) tells why."
+        )
+    sentence = f"The code location {name!r} does not load: {first_line(error)}"
     while error.get("cause"):
         error = error["cause"]
     stack = "".join(error.get("stack") or []).rstrip().splitlines()[-_STACK_LINES:]

@@ -68,10 +68,11 @@ def set_tag(manifest: Path, tag: str, deployment: str | None = None) -> bool:
     if node.value == tag:
         return False
     start, end = _span(text, node)
-    with whole_file(manifest) as partial:
+    file = manifest.resolve()  # through a link, which stays one
+    mode = file.stat().st_mode & 0o7777
+    with whole_file(file) as partial:
         partial.write_text(text[:start] + _scalar(tag, node.style) + text[end:], encoding="utf-8", newline="")
-        mode = manifest.stat().st_mode
-    manifest.chmod(mode & 0o7777)
+    file.chmod(mode)
     return True
 
 
@@ -110,7 +111,7 @@ def _tag_node(text: str, manifest: Path, deployment: str | None) -> yaml.ScalarN
     if deployment not in named:
         raise DataServiceError(f"The manifest has no deployment {deployment!r}: {nearest(deployment, named)}")
     node = _child(_child(named[deployment], "image"), "tag")
-    if not isinstance(node, yaml.ScalarNode):
+    if not isinstance(node, yaml.ScalarNode) or not node.value:
         raise DataServiceError(f"The deployment {deployment!r} has no image.tag in {str(manifest)!r}: add one.")
     return node
 
@@ -146,8 +147,11 @@ def _span(text: str, node: yaml.ScalarNode) -> tuple[int, int]:
 
 
 def _scalar(tag: str, style: str | None) -> str:
-    """Write a tag as before: with the same quotes, or with none where it would be read as text."""
+    """Write a tag as before: with the same quotes, or with none where every reader of YAML takes it for text.
+
+    Helm takes ``1234e567`` for a number, PyYAML does not; and which words are truth values depends on the reader, too.
+    """
     if style in {"'", '"'}:
         return f"{style}{tag}{style}"
-    is_text = yaml.safe_load(tag) == tag
+    is_text = re.match(r"[A-Za-z]{2}|[A-Za-z][0-9]", tag) and yaml.safe_load(tag) == tag
     return tag if is_text else f'"{tag}"'

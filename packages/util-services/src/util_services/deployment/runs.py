@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from dagster_shared.yaml_utils import load_run_config_yaml
 
 from util_services.deployment.location import Location
 from util_services.deployment.webserver import Webserver, first_line
@@ -70,12 +71,14 @@ class TestRun:
     """A run that was launched.
 
     Attributes:
+        job: Its job.
         run_id: Its id.
         url: Its page in the UI.
     """
 
     __test__ = False  # pytest takes it for tests otherwise
 
+    job: str
     run_id: str
     url: str
 
@@ -101,7 +104,7 @@ def run_config(webserver: Webserver, location: Location, job: str, given: str | 
     if schema["__typename"] != "RunConfigSchema":
         raise DataServiceError(f"The job {job!r} tells no configuration: {schema.get('message', schema['__typename'])}")
     try:
-        config = yaml.safe_load(schema["rootDefaultYaml"] if given is None else given) or {}
+        config = load_run_config_yaml(schema["rootDefaultYaml"] if given is None else given) or {}
     except yaml.YAMLError:
         raise DataServiceError("The run configuration is not valid YAML: correct it.") from None
     if limit_rows is None:
@@ -156,7 +159,7 @@ def launch(webserver: Webserver, location: Location, job: str, config: Any) -> T
         reason = first_line(launched) if launched.get("message") else launched["__typename"]
         raise DataServiceError(f"The test run of {job!r} was not launched: {reason}")
     run_id = launched["run"]["runId"]
-    return TestRun(run_id, f"{webserver.shown}/runs/{run_id}")
+    return TestRun(job, run_id, f"{webserver.shown}/runs/{run_id}")
 
 
 def _refuse_errors(job: str, answer: Mapping[str, Any]) -> None:
@@ -171,13 +174,14 @@ def follow(webserver: Webserver, run: TestRun, seconds: float, say: Callable[[st
         webserver: The webserver.
         run: The run.
         seconds: How long to wait.
-        say: Is told each new status.
+        say: Is told the run's page and each new status.
 
     Raises:
         DataServiceError: If it did not succeed in time, with the sentence of the step that failed.
     """
     deadline, known = time.monotonic() + seconds, ""
     try:
+        say(f"Test run of {run.job}: {run.url}")
         while time.monotonic() < deadline:
             status = webserver.query(_STATUS, r=run.run_id)["runOrError"].get("status", "UNKNOWN")
             if status != known:

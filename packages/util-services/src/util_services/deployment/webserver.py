@@ -22,6 +22,10 @@ class UnreachableError(DataServiceError):
     """The webserver does not answer."""
 
 
+class RefusedError(DataServiceError):
+    """The webserver answers with a GraphQL error."""
+
+
 class Webserver:
     """A Dagster webserver.
 
@@ -60,7 +64,8 @@ class Webserver:
 
         Raises:
             UnreachableError: If the server does not answer.
-            DataServiceError: If it refuses, or is no Dagster webserver.
+            RefusedError: If it cannot do what is asked.
+            DataServiceError: If it denies access, or is no Dagster webserver.
         """
         retries = Retry(
             total=_ATTEMPTS,
@@ -107,7 +112,7 @@ class Webserver:
                 f"What answers at {self.shown} ({answer.status_code}) is no Dagster webserver: check the address."
             )
         if errors := content.get("errors"):
-            raise DataServiceError(f"The Dagster webserver at {self.shown} refuses the request: {errors[0]['message']}")
+            raise RefusedError(f"The Dagster webserver at {self.shown} refuses the request: {first_line(errors[0])}")
         data: dict[str, Any] = content["data"]
         return data
 
