@@ -51,6 +51,7 @@ def run(
     event: str,
     clone: Path,
     *,
+    job: str,
     context: Mapping[str, str],
     variables: Mapping[str, str],
     secrets: Mapping[str, str],
@@ -63,6 +64,7 @@ def run(
         workflow: File name.
         event: What started it.
         clone: Git clone whose HEAD is the commit it runs for.
+        job: The only job to run; empty for all.
         context: GITHUB_… values that come from the event.
         variables: Variables of the repository's settings.
         secrets: Secrets of the repository's settings.
@@ -71,6 +73,7 @@ def run(
     """
     command = [program(), event, "--json", "-W", f".gitea/workflows/{workflow}", "-P", "ubuntu-latest=-self-hosted"]
     command += ["--container-daemon-socket", "-", "--no-cache-server", "--action-cache-path", str(cache)]
+    command += ["--job", job] if job else []
     for option, values in (("--env", context), ("--var", variables), ("--secret", secrets)):
         for name, value in values.items():
             command += [option, f"{name}={value}"]
