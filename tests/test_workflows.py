@@ -177,6 +177,8 @@ class Site:
                 "DEPLOY_TOKEN": self.forge.writer,
             },
             environment={
+                # One environment for all releases; where pull requests are checked, .ci/run makes its own.
+                **({"UV_PROJECT_ENVIRONMENT": str(self.folder / "venv")} if workflow == "release.yaml" else {}),
                 "MYPY_CACHE_DIR": str(PROJECT / ".mypy_cache"),
                 "PATH": f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}",
             },
@@ -321,15 +323,6 @@ def broken(site: Site, tagged: Outcome) -> tuple[str, Outcome]:
 
 
 @pytest.fixture(scope="module")
-def older(site: Site, broken: tuple[str, Outcome]) -> Outcome:
-    """The commit before the one that is deployed, released once more."""
-    del broken  # comes before
-    first = site.git("rev-list", "--max-parents=0", "HEAD")
-    site.git("checkout", "--quiet", first)
-    return site.run("release.yaml", "push", "refs/heads/main")
-
-
-@pytest.fixture(scope="module")
 def requested(site: Site) -> Outcome:
     """A pull request."""
     site.git("fetch", "--quiet")
@@ -420,13 +413,29 @@ def test_a_release_that_does_not_come_up_is_rolled_back_and_says_so(
     assert site.has_image(commit), "what failed can be looked at"
 
 
-def test_an_earlier_commit_does_not_replace_a_later_one(
-    site: Site, merged: tuple[str, Outcome], older: Outcome
+def test_neither_an_earlier_commit_nor_the_manifest_commit_itself_is_deployed(
+    site: Site, merged: tuple[str, Outcome], tmp_path: Path
 ) -> None:
-    assert older.succeeded, older.log
-    assert "is not deployed, because" in older.log
-    assert ("deploy", "Update the manifest") not in older.steps
-    assert site.manifest()[0] == merged[0]
+    commit, _ = merged
+    site.git("clone", "--quiet", str(site.bare), str(tmp_path / "manifest"))
+    context = {
+        "DAGSTER_WEBSERVER_URL": site.webserver,
+        "DEPLOY_FILE": MANIFEST,
+        "RUNNER_TEMP": str(tmp_path),
+        "UV_PROJECT_ENVIRONMENT": sys.prefix,
+        "UV_NO_SYNC": "1",
+    }
+    earlier = site.script("decide", context, f"{commit}~1")
+    assert earlier.stdout == f"previous={commit}\ndeploy=false\n", earlier.stderr
+    assert f"because {commit}, which is deployed, is later" in earlier.stderr
+    own = site.script("decide", context, site.git("log", "--format=%H", "--grep", f"^Deploy {commit}", "origin/main"))
+    assert own.stdout == f"previous={commit}\ndeploy=false\n", own.stderr
+    assert f"in nothing but {MANIFEST}" in own.stderr
+    same = site.script("decide", context, commit)
+    assert same.stdout == f"previous={commit}\ndeploy=true\n", same.stderr
+    blind = site.script("decide", {**context, "DAGSTER_WEBSERVER_URL": ""}, commit)
+    assert blind.returncode == 1
+    assert "The variable DAGSTER_WEBSERVER_URL is not set" in blind.stderr
 
 
 def test_a_tag_of_another_version_is_refused(site: Site, merged: tuple[str, Outcome]) -> None:
@@ -471,9 +480,7 @@ def test_a_known_vulnerability_or_a_failing_check_fails_the_pull_request(site: S
     assert "unused import" in checks.log or "F401" in checks.log
 
 
-def test_every_run_block_was_executed(
-    site: Site, merged: Any, tagged: Any, broken: Any, older: Any, requested: Any
-) -> None:
+def test_every_run_block_was_executed(site: Site, merged: Any, tagged: Any, broken: Any, requested: Any) -> None:
     written = {(file.name, *step) for file in WORKFLOWS.iterdir() for step in run_blocks(file.name)}
     assert written - site.executed == set()
     assert len(written) > 30
