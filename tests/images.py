@@ -64,6 +64,8 @@ def what_is_missing() -> str | None:
     missing = [name for name in _PROGRAMS if shutil.which(name, path=_HOST_PROGRAMS) is None]
     if missing:
         return f"not installed: {', '.join(missing)}; in CI, .ci/base-image installs them"
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        return "this container may not mount: it lacks the capability SYS_ADMIN"
     known = subprocess.run([BUILDAH, "inspect", "--type", "image", base_image()], capture_output=True, check=False)
     return None if known.returncode == 0 else f"there is no {base_image()}: run .ci/base-image"
 
@@ -108,7 +110,7 @@ def build(source: Path, reference: str, **arguments: str) -> None:
     with FileLock(
         Path(tempfile.gettempdir()) / "code-location-build.lock"
     ):  # a second build finds the first one's layers
-        buildah("bud", "--quiet", "--layers", "--format=docker", *options, f"--tag={reference}", ".", folder=source)
+        buildah("bud", "--quiet", "--format=docker", *options, f"--tag={reference}", ".", folder=source)
 
 
 @contextmanager
