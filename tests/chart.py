@@ -126,7 +126,7 @@ def container_context(values: Values) -> Values:
         "k8s": {
             "image_pull_policy": section["image"]["pullPolicy"],
             "image_pull_secrets": locations(values)["imagePullSecrets"],
-            "env_config_maps": [f"{RELEASE}-{section['name']}-user-env"],
+            "env_config_maps": [f"{RELEASE}-dagster-user-deployments-{section['name']}-user-env"],
             "volume_mounts": section["volumeMounts"],
             "volumes": section["volumes"],
             "resources": section["resources"],

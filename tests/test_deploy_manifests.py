@@ -1,6 +1,7 @@
 """What is in deploy/ is right: for the chart, for Kubernetes, for Dagster, and without a secret."""
 
 import copy
+import importlib
 import json
 import re
 import sys
@@ -32,6 +33,9 @@ SCHEMAS = Path(__file__).parent / "data" / "helm"
 KUBERNETES = "1.34"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LOCATION = "template-code-location"
+OUTER = {"deployments", "imagePullSecrets"}  # keys that the chart passes on to its subchart and checks itself
+KEYS = "packages/field-level-pseudo-anonymisation/docs/keys.md"
+OPTIONAL = {"HIERARCHIES_DIR"}  # must name a folder that is there, and there is none before the operator makes one
 DEVELOPMENT_ONLY = {"KEY_FILE", "VAULT_TOKEN"}  # in the cluster, runs log in to OpenBao by their service account
 
 Values = dict[str, Any]
@@ -90,9 +94,6 @@ def mistakes(values: Values, *, strict: bool = False) -> list[str]:
     ]
 
 
-OUTER = {"deployments", "imagePullSecrets"}
-
-
 def without_registry(values: Values) -> Values:
     """Leave out the registry of PostgreSQL's image, which the chart's templates read and its schema leaves open."""
     image = {key: value for key, value in values["postgresql"]["image"].items() if key != "registry"}
@@ -112,31 +113,39 @@ def server(values: Values) -> Values:
     return entry
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda values: server(values).update(port="4000"),
-        lambda values: server(values).update(imagePullPolicy="Always"),
-        lambda values: server(values).pop("image"),
-        lambda values: server(values)["image"].update(pullPolicy="Sometimes"),
-        lambda values: server(values).update(dagsterApiGrpcArgs="--module-name template_code_location.repository"),
-        lambda values: server(values).update(resourcs={}),
-        lambda values: values.update(runLauncher={"type": "KubernetesRunLauncher", "config": {}}),
-        lambda values: values["runLauncher"]["config"]["k8sRunLauncher"].update(security_context={}),
-        lambda values: values["dagsterDaemon"].pop("heartbeatTolerance"),
-        lambda values: values["computeLogManager"]["config"]["s3ComputeLogManager"].pop("bucket"),
-        lambda values: values["computeLogManager"]["config"]["s3ComputeLogManager"].update(endpoint="https://s3"),
-        lambda values: values["retention"]["sensor"].update(purgeAfterDays="30"),
-        lambda values: values["global"].update(postgresSecretName="dagster-postgresql"),
-        lambda values: values["dagster-user-deployments"].update(serviceAccount="template-code-location"),
-    ],
-)
-def test_a_broken_value_does_not_pass(values: Values, change: Change) -> None:
-    change(values)
+BROKEN_VALUES: dict[str, Change] = {
+    "a port that is text": lambda values: server(values).update(port="4000"),
+    "a key in the wrong place": lambda values: server(values).update(imagePullPolicy="Always"),
+    "no image": lambda values: server(values).pop("image"),
+    "an unknown pull policy": lambda values: server(values)["image"].update(pullPolicy="Sometimes"),
+    "arguments as one text": lambda values: server(values).update(
+        dagsterApiGrpcArgs="--module-name template_code_location.repository"
+    ),
+    "a misspelt key": lambda values: server(values).update(resourcs={}),
+    "an unknown run launcher": lambda values: values.update(
+        runLauncher={"type": "KubernetesRunLauncher", "config": {}}
+    ),
+    "a key in snake case": lambda values: values["runLauncher"]["config"]["k8sRunLauncher"].update(security_context={}),
+    "a key of the chart left out": lambda values: values["dagsterDaemon"].pop("heartbeatTolerance"),
+    "no bucket for the logs": lambda values: values["computeLogManager"]["config"]["s3ComputeLogManager"].pop("bucket"),
+    "an unknown key of the logs": lambda values: values["computeLogManager"]["config"]["s3ComputeLogManager"].update(
+        endpoint="https://s3"
+    ),
+    "retention as text": lambda values: values["retention"]["sensor"].update(purgeAfterDays="30"),
+    "a misspelt secret": lambda values: values["global"].update(postgresSecretName="dagster-postgresql"),
+    "a service account without its section": lambda values: values["dagster-user-deployments"].update(
+        serviceAccount="template-code-location"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_VALUES)
+def test_a_broken_value_does_not_pass(values: Values, case: str) -> None:
+    BROKEN_VALUES[case](values)
     assert mistakes(values, strict=True)
 
 
-def run_job(values: Values, folder: Path) -> Values:
+def run_job(values: Values, folder: Path, tags: dict[str, str] | None = None) -> Values:
     """Let Dagster's own run launcher make the Kubernetes job of a run, as it would in the cluster."""
     kubeconfig = folder / "kubeconfig"
     context = {"cluster": "none", "user": "none"}
@@ -164,7 +173,8 @@ def run_job(values: Values, folder: Path) -> Values:
         entry_point=["dagster"],
         container_context=chart.container_context(values),
     )
-    run = DagsterRun(job_name="data_processing_job", job_code_origin=JobPythonOrigin("data_processing_job", origin))
+    job_origin = JobPythonOrigin("data_processing_job", origin)
+    run = DagsterRun(job_name="data_processing_job", job_code_origin=job_origin, tags=tags)
     context_of_run = launcher.get_container_context_for_run(run)
     job = construct_dagster_k8s_job(
         job_config=context_of_run.get_k8s_job_config(reference, launcher),
@@ -195,18 +205,22 @@ def test_every_kubernetes_object_is_valid(values: Values, tmp_path: Path) -> Non
         validate(entry)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda values: server(values)["securityContext"].update(runAsUsr=10001),
-        lambda values: server(values)["podSecurityContext"].update(runAsNonRoot="yes"),
-        lambda values: server(values)["volumes"].append({"name": "more", "emptyDirectory": {}}),
-        lambda values: server(values)["env"].append({"name": "S3_REGION", "valueFrom": {"secret": "s3"}}),
-        lambda values: server(values)["livenessProbe"].update(periodSeconds="a minute"),
-    ],
-)
-def test_a_broken_fragment_of_kubernetes_does_not_pass(values: Values, change: Change) -> None:
-    change(values)
+BROKEN_FRAGMENTS: dict[str, Change] = {
+    "a misspelt key": lambda values: server(values)["securityContext"].update(runAsUsr=10001),
+    "a truth value as text": lambda values: server(values)["podSecurityContext"].update(runAsNonRoot="yes"),
+    "an unknown kind of volume": lambda values: server(values)["volumes"].append(
+        {"name": "more", "emptyDirectory": {}}
+    ),
+    "a reference that is none": lambda values: server(values)["env"].append(
+        {"name": "S3_REGION", "valueFrom": {"secret": "s3"}}
+    ),
+    "a period as text": lambda values: server(values)["livenessProbe"].update(periodSeconds="a minute"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_FRAGMENTS)
+def test_a_broken_fragment_of_kubernetes_does_not_pass(values: Values, case: str) -> None:
+    BROKEN_FRAGMENTS[case](values)
     with pytest.raises(kubernetes_validate.ValidationError):
         validate(chart.code_server(values))
 
@@ -242,6 +256,15 @@ def test_a_run_gets_what_the_code_server_has(values: Values, tmp_path: Path) -> 
     assert mounted >= {mount["mountPath"] for mount in server(values)["volumeMounts"]}
     assert pod["serviceAccountName"] == LOCATION
     assert pod["imagePullSecrets"] == values["imagePullSecrets"]
+
+
+def test_a_job_gets_more_memory_by_the_tag_that_the_operators_page_shows(values: Values, tmp_path: Path) -> None:
+    page = (PROJECT / "docs/operations.md").read_text()
+    (tag,) = re.findall(r"`dagster-k8s/config: (\{.*\})`", page)
+    job = run_job(values, tmp_path, {"dagster-k8s/config": json.dumps(yaml.safe_load(tag))})
+    validate(job)
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"] == server(values)["resources"]["limits"] | {"memory": "8Gi"}
 
 
 def test_every_folder_that_is_written_is_a_volume(values: Values, tmp_path: Path) -> None:
@@ -298,9 +321,6 @@ def table(document: str, heading: str) -> set[str]:
     return set(re.findall(r"`([A-Z][A-Z0-9_]+)`", first))
 
 
-KEYS = "packages/field-level-pseudo-anonymisation/docs/keys.md"
-
-
 def test_the_location_has_every_setting_of_the_readme_and_no_other(values: Values) -> None:
     documented = table("README.md", "## Configuration")
     assert "S3_ALLOWED_BUCKETS" in documented
@@ -308,9 +328,6 @@ def test_the_location_has_every_setting_of_the_readme_and_no_other(values: Value
     assert documented - given == DEVELOPMENT_ONLY | OPTIONAL
     known = documented | table(KEYS, "## Where keys lie") | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     assert given <= known
-
-
-OPTIONAL = {"HIERARCHIES_DIR"}  # must name a folder that is there, and there is none before the operator makes one
 
 
 def test_the_instance_that_the_chart_configures_is_one_that_dagster_takes(
@@ -326,8 +343,6 @@ def test_the_instance_that_the_chart_configures_is_one_that_dagster_takes(
 
 
 def part_type(section: Values) -> Any:
-    import importlib
-
     return getattr(importlib.import_module(section["module"]), section["class"]).config_type()
 
 

@@ -214,7 +214,7 @@ def test_the_row_number_goes_in_front_as_with_pandas(tmp_path: Path) -> None:
 
 
 def test_lists_cannot_go_into_csv(tmp_path: Path) -> None:
-    with pytest.raises(DataServiceError, match=r"column 'a' holds lists or records, which CSV cannot: write \.jsonl"):
+    with pytest.raises(DataServiceError, match=r"column 'a' holds lists or records, which CSV cannot: write \.parquet"):
         sink(pl.LazyFrame({"a": [[1]]}), tmp_path / "o.csv", "o.csv")
 
 

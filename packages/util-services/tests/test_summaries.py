@@ -34,6 +34,30 @@ def test_large_frames_get_estimates_and_say_so() -> None:
     assert "| ≈ " in preview_markdown(summary)
 
 
+NESTED = pl.DataFrame(
+    {"list": [["x"], None, ["x"], []], "record": [{"a": [1]}, {"a": [1]}, None, {"a": [2]}], "plain": [1, 2, 3, 4]}
+)
+
+
+@pytest.mark.parametrize("convert", [pl.DataFrame.lazy, pl.DataFrame.to_arrow])
+def test_lists_and_records_are_counted_like_other_values(convert: Any) -> None:
+    summary = summarise(nw.from_native(convert(NESTED)).lazy())
+    assert [(column.nulls, column.distinct, column.minimum) for column in summary.columns] == [
+        (1, 3, None),
+        (1, 3, None),
+        (0, 4, 1),
+    ]
+
+
+def test_distinct_lists_and_records_of_large_frames_are_estimated() -> None:
+    number = pl.int_range(200_000, eager=True)
+    lists = pl.DataFrame({"list": (number % 5_000).reshape((-1, 1)).arr.to_list(), "record": number})
+    summary = summarise(nw.from_native(lists.lazy().with_columns(pl.struct("record").alias("record"))))
+    assert not summary.exact
+    assert summary.columns[0].distinct == pytest.approx(5_000, rel=0.3)
+    assert summary.columns[1].distinct == pytest.approx(200_000, rel=0.3)
+
+
 def test_frames_without_rows_or_columns() -> None:
     assert summarise(nw.from_native(pl.LazyFrame({"a": []}))).rows == 0
     assert summarise(nw.from_native(pl.LazyFrame())).columns == ()

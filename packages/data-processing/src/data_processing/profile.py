@@ -168,7 +168,7 @@ def profile(frame: Any) -> Profile:
                 hierarchy=hierarchy(figures),
             )
         )
-    combined = _to_combine(columns)
+    combined = _to_combine([each for each in columns if not schema[each.name].is_nested()])
     measured_rows = min(summary.rows, MEASURED_ROWS)
     return Profile(
         rows=summary.rows,

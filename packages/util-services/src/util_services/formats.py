@@ -158,7 +158,9 @@ def _sink_csv(
 ) -> None:
     schema = frame.collect_schema()
     if nested := [column for column, dtype in schema.items() if dtype.is_nested()]:
-        raise DataServiceError(f"The column {nested[0]!r} holds lists or records, which CSV cannot: write .jsonl.")
+        raise DataServiceError(
+            f"The column {nested[0]!r} holds lists or records, which CSV cannot: write .parquet or .jsonl."
+        )
     booleans = [pl.col(column) for column, dtype in schema.items() if dtype == pl.Boolean]
     frame = frame.with_columns(_as_pandas_writes(column) for column in booleans)
     names = list(schema)

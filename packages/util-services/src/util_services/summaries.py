@@ -39,7 +39,8 @@ class Summary:
     Attributes:
         rows: Number of rows.
         exact: Whether the distinct counts are exact; on large frames they are estimates (HyperLogLog++, Heule et al.
-            2013, about 2 % off), since exact ones need memory in proportion to the rows.
+            2013; with the few registers of Polars' streaming engine 6 % off as a rule and 16 % at worst in 40 trials),
+            since exact ones need memory in proportion to the rows.
         columns: One summary a column, in order.
     """
 
@@ -57,14 +58,18 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
         ColumnSummary(name='age', dtype='Int64', nulls=1, distinct=3, minimum=25, maximum=26)
     """
     schema = frame.collect_schema()
+    nested = [name for name, dtype in schema.items() if dtype.is_nested()]
+    if nested and (frame.implementation.is_pyarrow() or frame.implementation.is_pandas_like()):
+        frame = frame.collect("polars").lazy()  # the others cannot compare lists and records
     native = nw.to_native(frame)
     if isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
-        figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().approx_n_unique()))
+        estimates = [pl.all().exclude(nested).approx_n_unique(), pl.col(nested).hash().approx_n_unique()]
+        figures = _aggregate_on_polars(native, _aggregates(pl, schema, estimates))
         if exact := figures[""] <= _EXACT_UP_TO_ROWS:
-            figures = _aggregate_on_polars(native, _aggregates(pl, schema, pl.all().n_unique()))
+            figures = _aggregate_on_polars(native, _aggregates(pl, schema, [pl.all().n_unique()]))
     else:
         exact = True
-        figures = frame.select(*_aggregates(nw, schema, nw.all().n_unique())).collect().rows(named=True)[0]
+        figures = frame.select(*_aggregates(nw, schema, [nw.all().n_unique()])).collect().rows(named=True)[0]
     columns = tuple(
         ColumnSummary(
             name=name,
@@ -104,11 +109,12 @@ def summarise_amended(frame: nw.LazyFrame[Any], before: Summary, changed: Collec
     return Summary(rows, before.exact, tuple(known[column.name] for column in before.columns))
 
 
-def _aggregates(engine: Any, schema: nw.Schema, distinct: Any) -> list[Any]:
+def _aggregates(engine: Any, schema: nw.Schema, distinct: list[Any]) -> list[Any]:
     """Name the row count ``""`` and each figure of a column ``COLUMN/FIGURE``."""
     aggregates = [engine.len().alias("")]
     if len(schema):
-        aggregates += [engine.all().null_count().name.suffix("/nulls"), distinct.name.suffix("/distinct")]
+        aggregates += [engine.all().null_count().name.suffix("/nulls")]
+        aggregates += [counted.name.suffix("/distinct") for counted in distinct]
     for name, dtype in schema.items():
         if dtype.is_numeric():
             aggregates += [engine.col(name).min().alias(f"{name}/min"), engine.col(name).max().alias(f"{name}/max")]
