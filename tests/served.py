@@ -2,6 +2,7 @@
 
 import json
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,11 @@ class Webserver:
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as response:
+        try:
+            response = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as error:  # a PythonError among the data comes with the status 500
+            response = error
+        with response:
             answer = json.load(response)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]

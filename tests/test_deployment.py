@@ -1,6 +1,10 @@
-"""simpl-deploy against a real deployment: PostgreSQL, daemon, webserver, and code servers in turn as releases."""
+"""A real deployment from deploy/dagster.yaml and deploy/workspace.yaml, and simpl-deploy on it.
+
+PostgreSQL, daemon and webserver run as the operator's page says; code servers take turns as releases would.
+"""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import postgres
+import psycopg2
 import pytest
 import yaml
+from click.testing import CliRunner
+from dagster import DagsterInstance, DagsterRunStatus
+from dagster._core.storage.dagster_run import DagsterRun
+from dagster._daemon.cli import create_dagster_daemon_cli
+from polling import until
 from served import Webserver
 
 from util_services.deployment import command, webserver
@@ -25,6 +35,7 @@ LOGS = "deployment-compute-logs"
 LOCATION = "template-code-location"
 GOOD, BROKEN = "1f0c2d7", "9b8a7f6"
 CANARY = "canary-4f8e"
+SECONDS = 120
 
 pytestmark = pytest.mark.skipif(postgres.missing() is not None, reason=str(postgres.missing()))
 
@@ -37,7 +48,12 @@ class Deployment:
     url: str
     port: int
     environment: dict[str, str]
+    database: postgres.Postgres
+    store: ObjectStore
     server: ExitStack = field(default_factory=ExitStack)
+
+    def log(self, service: str) -> str:
+        return (self.home / f"{service}.log").read_text()
 
     def roll_out(self, tag: str) -> None:
         """Replace the code server by that of another image."""
@@ -71,8 +87,9 @@ def deployment(
     fill_bucket(_store, PROJECT / "examples")
     ui_port, port = free_port(), free_port()
     with ExitStack() as stack:
+        database = stack.enter_context(postgres.postgres(home))
         environment = {
-            **stack.enter_context(postgres.postgres(home)).environment,
+            **database.environment,
             **_store.environment,
             **_vault.environment,
             "S3_REGION": "us-east-1",
@@ -86,7 +103,7 @@ def deployment(
             "STAGING_DIR": str(home / "staging"),
             "SIMPL_LOG_DIR": str(home / "logs"),
         }
-        deployment = Deployment(home, f"http://{HOST}:{ui_port}", port, environment)
+        deployment = Deployment(home, f"http://{HOST}:{ui_port}", port, environment, database, _store)
         stack.callback(deployment.server.close)
         deployment.roll_out(GOOD)
         workspace = ["-w", str(DEPLOY / "workspace.yaml")]
@@ -110,6 +127,14 @@ def deployment(
             )
         )
         yield deployment
+
+
+@pytest.fixture
+def deployed(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[DagsterInstance]:
+    for name, value in deployment.environment.items():
+        monkeypatch.setenv(name, value)
+    with DagsterInstance.from_config(str(deployment.home)) as instance:
+        yield instance
 
 
 @pytest.fixture
@@ -149,6 +174,24 @@ def test_a_good_release_verifies_and_its_test_run_succeeds_on_a_slice(
     )["runOrError"]
     assert yaml.safe_load(run["runConfigYaml"])["ops"]["read_csv_from_s3"]["config"]["limit_rows"] == 8
     assert {"key": "simpl-deploy", "value": "test-run"} in run["tags"]
+    assert_kept(deployment, run_id)
+
+
+def assert_kept(deployment: Deployment, run_id: str) -> None:
+    """The daemon took the run from the queue; its outcome is in the database and what it printed in the bucket."""
+    connection = psycopg2.connect(
+        host=HOST,
+        port=deployment.database.port,
+        user=postgres.USER,
+        password=deployment.database.password,
+        dbname=postgres.DATABASE,
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select status from runs where run_id = %s", (run_id,))
+        assert cursor.fetchall() == [("SUCCESS",)]
+    connection.close()
+    kept = deployment.store.client().list_objects_v2(Bucket=LOGS, Prefix=f"runs/storage/{run_id}/")
+    assert kept["KeyCount"] > 0, "what the run printed is in the bucket"
 
 
 def test_a_wrong_tag_is_refused(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,7 +222,6 @@ def test_a_release_that_does_not_load_is_told_with_its_error_and_rolled_back(
     assert command.main(["rollback", str(manifest), "--to", GOOD, *at(deployment)]) == 0
     assert manifest.read_bytes() == before
     assert f"{LOCATION} runs " in capsys.readouterr().out
-    assert command.main(["test-run", *at(deployment), "--job", "data_processing_job"]) == 0
 
 
 def test_a_code_server_that_is_gone_is_waited_for(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,31 +286,21 @@ def test_an_unknown_location_is_told_with_the_nearest(
     assert f"did you mean '{LOCATION}'?" in capsys.readouterr().err
 
 
-def test_an_interrupted_test_run_is_cancelled(deployment: Deployment, tmp_path: Path) -> None:
-    config = tmp_path / "run.yaml"
-    default = yaml.safe_load(Webserver(deployment.url, LOCATION).default_config("data_processing_job"))
-    config.write_text(yaml.safe_dump(default or {}))
-    arguments = ["test-run", *at(deployment), "--job", "data_processing_job", "--config", str(config)]
-    running_test = subprocess.Popen(
+def test_an_interrupted_test_run_is_cancelled(deployment: Deployment, deployed: DagsterInstance) -> None:
+    arguments = ["test-run", *at(deployment), "--job", "data_processing_job"]
+    testing = subprocess.Popen(
         [sys.executable, "-u", "-m", "util_services.deployment.command", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert running_test.stdout
-    run_id = running_test.stdout.readline().strip().rpartition("/")[2]
-    running_test.send_signal(signal.SIGTERM)
-    _, error = running_test.communicate(timeout=60)
-    assert running_test.returncode == 130
+    assert testing.stdout
+    run_id = testing.stdout.readline().strip().rpartition("/")[2]
+    testing.send_signal(signal.SIGTERM)  # while the run is queued, or its process starts
+    _, error = testing.communicate(timeout=SECONDS)
+    assert testing.returncode == 130
     assert error.strip() == "Interrupted."
-    deadline = time.monotonic() + 120
-    query = "query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }"
-    while time.monotonic() < deadline:
-        status = Webserver(deployment.url).query(query, r=run_id)["runOrError"]["status"]
-        if status == "CANCELED":
-            break
-        time.sleep(0.3)
-    assert status == "CANCELED"
+    assert ended(deployed, run_id).status is DagsterRunStatus.CANCELED
 
 
 def test_an_unreachable_webserver_is_one_sentence_after_retries(
@@ -296,3 +328,46 @@ def test_the_environment_names_webserver_and_location(deployment: Deployment) ->
     )
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(f"{LOCATION} is loaded: 34 jobs, image gitea.example.org:5000/")
+
+
+def ended(instance: DagsterInstance, run_id: str) -> DagsterRun:
+    """Wait for the end of a run."""
+
+    def finished() -> DagsterRun | None:
+        run = instance.get_run_by_id(run_id)
+        return run if run and run.is_finished else None
+
+    return until(finished, SECONDS, lambda: f"the run {run_id} goes on")
+
+
+def test_the_daemon_says_that_it_lives(deployment: Deployment, deployed: DagsterInstance) -> None:
+    del deployed
+    check = CliRunner().invoke(create_dagster_daemon_cli(), ["liveness-check"])
+    assert check.exit_code == 0, check.output + deployment.log("daemon")
+
+
+def test_the_instance_has_the_limits_and_the_retention_of_the_file(deployed: DagsterInstance) -> None:
+    assert deployed.get_concurrency_config().run_queue_config.max_concurrent_runs == 4
+    assert deployed.run_monitoring_enabled
+    assert deployed.run_retries_enabled
+    assert deployed.run_retries_max_retries == 0
+    assert not deployed.telemetry_enabled
+    assert deployed.schedule_storage.__class__.__name__ == "PostgresScheduleStorage"
+
+
+def variables(file: str) -> set[str]:
+    return set(re.findall(r"\{env: (\w+)\}", (DEPLOY / file).read_text()))
+
+
+def test_every_variable_of_the_two_files_is_in_the_operators_table() -> None:
+    page = (PROJECT / "docs/operations.md").read_text()
+    read = variables("dagster.yaml") | variables("workspace.yaml")
+    assert {"DAGSTER_PG_PASSWORD", "CODE_LOCATION_HOST"} <= read
+    for name in read:
+        assert re.search(rf"^\|[^|]*`{name}`", page, flags=re.MULTILINE), name
+
+
+def test_no_value_that_differs_between_machines_is_written_in_the_file() -> None:
+    assert "://" not in (DEPLOY / "dagster.yaml").read_text()
+    (server,) = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
+    assert server["grpc_server"]["location_name"] == "template-code-location"

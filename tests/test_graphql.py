@@ -1,5 +1,6 @@
 """The location as the Asset Orchestrator sees it: served over gRPC, driven through GraphQL."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,15 @@ from util_services.jobs import SAMPLE_BUCKET
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+PROJECT = Path(__file__).parents[1]
 JOBS = sorted(job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__"))
+LAUNCHED = (  # of each package, on tables and texts, local and on S3, changing data and not
+    "data_processing_job",
+    "clean_data_job",
+    "risk_report_job_s3",
+    "depseudonymise_structured_job_s3",
+    "anonymise_pseudonymise_unstructured_job",
+)
 
 
 def test_the_jobs_are_listed(webserver: Webserver) -> None:
@@ -25,14 +34,24 @@ def test_the_jobs_are_listed(webserver: Webserver) -> None:
     assert sorted(each["name"] for each in node["pipelines"] if not each["name"].startswith("__")) == JOBS
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_the_default_configuration_is_complete_and_valid_and_runs(
+def test_every_default_configuration_is_complete_and_valid_and_runs(
+    webserver: Webserver, samples: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del samples
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(PROJECT / "examples")
+    for job in JOBS:  # in this process, as each process of its own loads Dagster for seconds
+        config = yaml.safe_load(webserver.default_config(job))
+        assert webserver.is_valid(job, config) == "PipelineConfigValidationValid", job
+        assert defs.resolve_job_def(job).execute_in_process(run_config=config).success, job
+
+
+@pytest.mark.parametrize("job", LAUNCHED)
+def test_a_run_that_is_launched_with_the_default_configuration_succeeds(
     webserver: Webserver, samples: None, job: str
 ) -> None:
     del samples
-    config = yaml.safe_load(webserver.default_config(job))
-    assert webserver.is_valid(job, config) == "PipelineConfigValidationValid"
-    assert webserver.run(job, config)[1] == "SUCCESS"
+    assert webserver.run(job, yaml.safe_load(webserver.default_config(job)))[1] == "SUCCESS"
 
 
 def test_the_defaults_name_the_sample_bucket_and_leave_the_golden_result(
@@ -68,3 +87,44 @@ def test_an_outsiders_value_reaches_no_file_outside_the_data_root(webserver: Web
         )
     )
     assert "lies outside the folder that DATA_ROOT allows" in events
+
+
+OUTSIDE = 'open("/etc/passwd") == "x"'
+CHECKED = {
+    "clean_data_job": ("clean_data", {"steps": [{"step": {"filter_rows": {"condition": OUTSIDE}}}]}),
+    "data_quality_job": (
+        "check_expectations",
+        {"expectations": [{"expectation": {"expression": {"expression": OUTSIDE}}}]},
+    ),
+}
+REFUSED = "The function 'open' does not exist in expressions"
+
+
+@pytest.mark.parametrize("job", CHECKED)
+def test_an_expression_that_reaches_outside_the_row_is_refused_before_a_run_exists(
+    webserver: Webserver, job: str
+) -> None:
+    op, service = CHECKED[job]
+    config = yaml.safe_load(webserver.default_config(job))
+    config["ops"][op]["config"] = service
+    parameters = {"selector": webserver.selector(job), "runConfigData": config, "mode": "default"}
+    runs = "{ runsOrError { ... on Runs { results { runId } } } }"
+    before = webserver.query(runs)
+    for answer in (
+        webserver.query(
+            "query($s: PipelineSelector!, $c: RunConfigData!) { executionPlanOrError(pipeline: $s, runConfigData: $c, "
+            'mode: "default") { __typename ... on PythonError { message } } }',
+            s=webserver.selector(job),
+            c=config,
+        )["executionPlanOrError"],
+        webserver.query(
+            "mutation($p: ExecutionParams!) { launchRun(executionParams: $p) "
+            "{ __typename ... on PythonError { message } } }",
+            p=parameters,
+        )["launchRun"],
+    ):
+        assert answer["__typename"] == "PythonError"
+        assert REFUSED in answer["message"]
+    assert webserver.query(runs) == before
+    # The webserver compares with the shape of the configuration alone and never asks the code location.
+    assert webserver.is_valid(job, config) == "PipelineConfigValidationValid"

@@ -37,8 +37,13 @@ CLEANING: dict[str, Step] = {
     "select": dp.SelectColumns(columns=["sex", "row", "untouched"]),
     "sort": dp.SortRows(by=["age", "city"], as_numbers=["age"], descending=["age"]),
     "anti join": dp.JoinTable(table=WARDS, keys=["city"], how="anti"),
+    "schema": dp.ValidateSchema(
+        schema_file=b"fields: [{name: age, type: number, constraints: {minimum: 0}}, {name: sex, constraints: "
+        b"{enum: [f, m]}}, {name: day, constraints: {unique: true}}]"
+    ),
 }
 OTHERS: dict[str, Step] = {
+    "near duplicates": dp.RemoveDuplicates(columns=["city", "sex"], similarity={"city": 0.7}, keep="last"),
     "age": dp.DeriveAge(column="day", reference_date="2026-01-01", into="years", formats=["%Y-%m-%d", "%d.%m.%Y"]),
     "bins": dp.BinNumbers(column="age", width=10, into="decade"),
     "flags": dp.TreatOutliers(columns=["age"], action="flag"),
@@ -52,6 +57,17 @@ OTHERS: dict[str, Step] = {
     "inner join": dp.JoinTable(table=WARDS, keys=["city"], how="inner"),
 }
 EVERY = CLEANING | {f"{name} (again)" if name in CLEANING else name: step for name, step in OTHERS.items()}
+EXISTS, GONE, AGAIN = "exists already", "does not exist", "another result"
+# What becomes of a step that is run again and is none of those that clean, as the manual says.
+EXCEPTIONS = {
+    "derive_age": EXISTS,
+    "bin_numbers": EXISTS,
+    "split_column": EXISTS,
+    "join_columns": EXISTS,
+    "rename_columns": GONE,
+    "drop_columns": GONE,
+    "sample_rows": AGAIN,
+}
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(["Rome", "rome", "Oslo", "São Paulo 2", "n/a", " x ", "", None]),
@@ -127,12 +143,29 @@ def test_no_row_is_lost_untouched_columns_stay_and_so_does_the_order(name: str, 
         assert sorted([*out["row"].to_list(), *left]) == list(range(frame.height))
     if not isinstance(EVERY[name], dp.SortRows):
         assert out["row"].to_list() == sorted(out["row"].to_list())
-    if "untouched" in out.columns:
-        assert out["untouched"].to_list() == [frame["untouched"][row] for row in out["row"]]
+    for column in set(frame.columns) & set(out.columns) - set(report.cells_changed):
+        assert out[column].equals(frame[column].gather(out["row"]), check_dtypes=True), column
 
 
 def test_every_step_is_among_those_tested_here() -> None:
     assert {step.name for step in EVERY.values()} == set(STEPS)
+
+
+def test_every_step_cleans_or_is_a_known_exception() -> None:
+    assert {step.name for step in CLEANING.values()} | set(EXCEPTIONS) == set(STEPS)
+    assert not {step.name for step in CLEANING.values()} & set(EXCEPTIONS)
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_a_step_that_does_not_clean_is_refused_or_gives_another_result_when_it_is_run_again(name: str) -> None:
+    step = next(each for each in OTHERS.values() if each.name == name)
+    rows: Rows = [("Rome 1", str(number), sex, "2000-02-29") for number in range(8) for sex in "fm"]
+    once = dp.clean(table(rows), [step]).frame
+    if EXCEPTIONS[name] == AGAIN:
+        assert not dp.clean(once, [step]).frame.equals(once)
+    else:
+        with pytest.raises(DataServiceError, match=EXCEPTIONS[name]):
+            dp.clean(once, [step])
 
 
 def test_a_lazy_table_is_not_evaluated_but_for_aggregates() -> None:
@@ -218,6 +251,32 @@ def test_columns_of_an_arrow_table_keep_their_type() -> None:
 def test_a_pandas_column_of_several_types_is_refused_in_one_sentence() -> None:
     with pytest.raises(DataServiceError, match="A column of the table holds values of several types: make them of one"):
         dp.remove_duplicates(pd.DataFrame({"a": ["x", 1, None]}, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("step", "as_it_came", "sorted_before"),
+    [
+        (dp.RemoveDuplicates(columns=["a"]), [(2, "x", "q")], [(1, "x", None)]),
+        (dp.RemoveDuplicates(columns=["a"], keep="last"), [(3, "x", "s")], [(3, "x", "s")]),
+        (
+            dp.FillMissingValues(columns={"b": Fill(method="forward")}),
+            [(2, "x", "q"), (1, "x", "q"), (3, "x", "s")],
+            [(1, "x", None), (2, "x", "q"), (3, "x", "s")],
+        ),
+        (
+            dp.FillMissingValues(columns={"b": Fill(method="backward")}),
+            [(2, "x", "q"), (1, "x", "s"), (3, "x", "s")],
+            [(1, "x", "q"), (2, "x", "q"), (3, "x", "s")],
+        ),
+        (dp.SampleRows(size=1, seed=2), [(2, "x", "q")], [(1, "x", None)]),
+    ],
+)
+def test_steps_that_go_by_the_order_take_that_of_the_input_unless_rows_were_sorted_before(
+    step: Step, as_it_came: list[Any], sorted_before: list[Any]
+) -> None:
+    frame = pl.DataFrame([(2, "x", "q"), (1, "x", None), (3, "x", "s")], schema=["n", "a", "b"], orient="row")
+    assert dp.clean(frame, [step]).frame.rows() == as_it_came
+    assert dp.clean(frame, [dp.SortRows(by=["n"]), step]).frame.rows() == sorted_before
 
 
 def test_no_steps_are_refused() -> None:

@@ -1,10 +1,12 @@
+from typing import Any
+
 import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_processing import remove_duplicates
+from data_processing import remove_duplicates, similarity
 from util_services.errors import DataServiceError
 
 CELLS = st.sampled_from(["", "a", "A", " a", "b ", "é", "e\u0301", "É", "日本", None])
@@ -55,6 +57,59 @@ def test_removing_duplicates_twice_removes_them_once(rows: list[tuple[str | None
 def test_no_columns_named_means_all_of_whatever_type() -> None:
     frame = pl.DataFrame({"n": [1, 1, 1], "x": [0.5, 0.5, 0.5], "c": pl.Series(["u", "u", "v"], dtype=pl.Categorical)})
     assert remove_duplicates(frame).frame.rows() == [(1, 0.5, "u"), (1, 0.5, "v")]
+
+
+CITIES = ["Lyon", "Lyon", "lyonn", "Paris", "Pariss", None, None]
+
+
+def test_nearly_equal_texts_are_duplicates_if_asked_and_the_report_tells_whether_all_were_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = pl.DataFrame({"city": CITIES, "ward": ["7", "7", "7", "7", "9", "7", "7"]})
+    result = remove_duplicates(frame, similarity={"city": 0.8})
+    assert result.frame.rows() == [("Lyon", "7"), ("Paris", "7"), ("Pariss", "9"), (None, "7")]
+    assert result.reports[0].details == {"distinct texts of city": 4, "all texts of city compared": True}
+    assert remove_duplicates(frame, similarity={"city": 0.8}, keep="last").frame["city"].to_list() == [
+        "lyonn",
+        "Paris",
+        "Pariss",
+        None,
+    ]
+    monkeypatch.setattr(similarity, "ALL_PAIRS_UP_TO", 3)
+    details = remove_duplicates(frame, similarity={"city": 0.8}).reports[0].details
+    assert details["all texts of city compared"] is False
+
+
+@settings(max_examples=25, deadline=None)
+@given(TABLES, st.sampled_from(list(KEEP)))
+def test_a_similarity_of_one_is_equality_but_for_case_and_white_space(
+    rows: list[tuple[str | None, str | None]], keep: str
+) -> None:
+    keys = [None if a is None else " ".join(a.split()).casefold() for a, _ in rows]
+    expected = table(rows)[~pd.Series(keys, dtype="str").duplicated(keep=KEEP[keep])]  # type: ignore[call-overload]
+    result = remove_duplicates(table(rows), columns=["a"], similarity={"a": 1.0}, keep=keep)
+    assert result.frame["row"].tolist() == expected["row"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        (
+            {"similarity": {"name": 0}},
+            "The step remove_duplicates cannot use the similarity 0 for 'name': give a number",
+        ),
+        (
+            {"columns": ["age"], "similarity": {"name": 0.9}},
+            "The step remove_duplicates names the column 'name' in similarity but not in columns: add it there.",
+        ),
+        ({"similarity": {"nam": 0.9}}, "The column 'nam' in columns of the step remove_duplicates does not exist"),
+        ({"similarity": {"age": 0.9}}, "The column 'age' of the step remove_duplicates holds Int64, not text"),
+    ],
+)
+def test_a_mistake_about_similarity_is_one_sentence(parameters: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(DataServiceError) as refused:
+        remove_duplicates(pl.DataFrame({"name": ["x"], "age": [1]}), **parameters)
+    assert str(refused.value).startswith(sentence)
 
 
 def test_the_rejected_rows_are_told_with_their_step_and_reason() -> None:

@@ -1,9 +1,11 @@
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+import yaml
 from dagster import DagsterInstance, ExecuteInProcessResult
 
 from data_processing.repository import defs
@@ -128,6 +130,56 @@ def test_a_second_table_is_read_from_a_path_or_from_s3(bucket: str, s3: "S3Clien
     assert list(staging_root().iterdir()) == []
 
 
+SCHEMA = b"fields: [{name: fee_eur, type: integer, constraints: {required: true}}]"
+
+
+def test_a_schema_is_read_from_a_path_or_from_s3_and_rows_that_break_it_are_put_aside(
+    bucket: str, s3: "S3Client", tmp_path: Path
+) -> None:
+    (tmp_path / "schema.yaml").write_bytes(SCHEMA)
+    s3.put_object(Bucket=bucket, Key="schema.yaml", Body=SCHEMA)
+    for schema in (str(tmp_path / "schema.yaml"), f"s3://{bucket}/schema.yaml"):
+        step = {"step": {"validate_schema": {"schema_file": schema}}}
+        service = {"steps": [step], "rejects_path": str(tmp_path / "rejects.csv")}
+        result = run_locally(tmp_path, "clean_data_job", service)
+        assert result.success
+        details = metadata(result)["metrics"]["steps"][0]["details"]
+        assert details == {"fee_eur type": 8, "fee_eur required": 5}
+        rejects = pl.read_csv(tmp_path / "rejects.csv")
+        assert rejects["rejected_because"].value_counts(sort=True).rows() == [
+            ("breaks the schema: fee_eur type", 8),
+            ("breaks the schema: fee_eur required", 5),
+        ]
+        assert "- 1 validate_schema: fee_eur type: 8, fee_eur required: 5" in metadata(result)["report"]
+    assert list(staging_root().iterdir()) == []
+
+
+def test_the_manuals_configuration_with_a_schema_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manual = (Path(__file__).parents[1] / "docs" / "schemas.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", manual, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(SAMPLE.parent)
+    assert defs.resolve_job_def("clean_data_job").execute_in_process(run_config=yaml.safe_load(example)).success
+    assert "breaks the schema: " in (tmp_path / "output" / "broken.csv").read_text()
+
+
+def test_a_schema_is_read_only_where_the_operator_allows(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "in.csv").write_text(SAMPLE.read_text())
+    (tmp_path / "schema.yaml").write_bytes(SCHEMA)
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
+    monkeypatch.setenv("S3_ALLOWED_BUCKETS", "another")
+    for schema, sentence in (
+        ("../schema.yaml", "The path '../schema.yaml' lies outside the folder that DATA_ROOT allows"),
+        (f"s3://{bucket}/schema.yaml", f"The bucket '{bucket}' is not one that S3_ALLOWED_BUCKETS allows"),
+    ):
+        service = {"steps": [{"step": {"validate_schema": {"schema_file": schema}}}]}
+        result = run("clean_data_job", {"input_path": "in.csv"}, {"output_path": "out.csv"}, service)
+        assert failure(result).startswith(sentence)
+
+
 @pytest.mark.parametrize(
     ("name", "service", "sentence"),
     [
@@ -226,10 +278,16 @@ def test_rejected_rows_stay_inside_the_data_root(tmp_path: Path, monkeypatch: py
 
 def test_no_cell_reaches_the_events_of_a_run(tmp_path: Path, instance: DagsterInstance) -> None:
     (tmp_path / "in.csv").write_text("name,age\n" + "CANARY,CANARY\nCANARY,1\n" * 3)
+    (tmp_path / "schema.yaml").write_text(
+        "fields: [{name: age, type: integer}, {name: name, constraints: {enum: [x]}}]"
+    )
     for steps in (
         [{"step": {"fill_missing_values": {"columns": {"age": {"method": "mean"}}}}}],
         [{"step": {"convert_types": {"types": {"age": "integer"}}}}, {"step": {"remove_duplicates": {}}}],
         [{"step": {"convert_types": {"types": {"age": "integer"}, "on_failure": "fail"}}}],
+        [{"step": {"validate_schema": {"schema_file": str(tmp_path / "schema.yaml")}}}],
+        [{"step": {"validate_schema": {"schema_file": str(tmp_path / "schema.yaml"), "on_violation": "fail"}}}],
+        [{"step": {"remove_duplicates": {"similarity": {"name": 0.5}}}}],
     ):
         config = {
             "ops": {

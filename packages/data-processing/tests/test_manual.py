@@ -38,6 +38,7 @@ TABLE = pl.DataFrame(
     }
 )
 WARDS = pl.DataFrame({"ward": ["7", "9"], "clinic": ["Surgery", "Eyes"]})
+SCHEMA = b"fields: [{name: ward, type: integer}]"
 
 
 def table(config: type[Config]) -> str:
@@ -46,13 +47,13 @@ def table(config: type[Config]) -> str:
     for name, field in config.model_fields.items():
         if name == configs.KIND:
             continue
-        default = "required" if field.is_required() else written(field.default)
+        default = "required" if field.is_required() else written(field.get_default(call_default_factory=True))
         rows.append(f"| `{field.alias or name}` | {kind(field.annotation)} | {default} | {field.description} |")
     return "\n".join(rows)
 
 
 def written(default: Any) -> str:
-    if default in (None, [], ""):
+    if default in (None, [], {}, ""):
         return "none"
     if isinstance(default, list):
         return ", ".join(f"`{each}`" for each in default if each)
@@ -92,7 +93,7 @@ def test_the_manual_has_an_example_of_every_step() -> None:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_of_the_manual_works(example: str) -> None:
     step = configured(example)
-    inputs = Inputs(table=lambda _: WARDS, document=lambda _: b"")
+    inputs = Inputs(table=lambda _: WARDS, document=lambda _: SCHEMA)
     result = clean(TABLE, [step], inputs=inputs)
     assert result.frame.columns
     assert result.reports[0].rows_in == 3

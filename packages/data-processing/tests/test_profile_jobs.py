@@ -1,16 +1,18 @@
 import json
 import re
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 import yaml
-from dagster import ExecuteInProcessResult
+from dagster import DagsterInstance, DagsterInvalidConfigError, ExecuteInProcessResult, validate_run_config
 
 from data_processing.profile_config import ExpectationConfig
 from data_processing.quality import EXPECTATIONS
 from data_processing.repository import defs
+from util_services.failures import InvalidRunConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -88,7 +90,6 @@ def test_a_reference_is_read_from_a_file(table: Path) -> None:
     ("expectation", "sentence"),
     [
         ({"not_null": {"column": "agee"}}, "The column 'agee' of an expectation does not exist: did you mean 'age'?"),
-        ({"expression": {"expression": "open('x')"}}, "The function 'open' does not exist in expressions"),
         (
             {"referential": {"column": "id", "reference": "no.csv", "reference_column": "id"}},
             "The input file 'no.csv' does not exist: check reference",
@@ -105,6 +106,63 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert step == "check_expectations"
     assert said.startswith(sentence)
     assert [path.name for path in table.iterdir()] == ["in.csv"]
+
+
+OUTSIDE = {
+    "open('x') == 'y'": "The function 'open' does not exist in expressions: choose one of",
+    "__import__('os') == 1": "The function '__import__' does not exist in expressions: choose one of",
+    "env('HOME') == 'x'": "The function 'env' does not exist in expressions: did you mean 'len'?",
+    "age.__class__ == 'x'": "The expression is malformed at character 4, where '.' stands: columns have no attributes",
+    "[x for x in age] == 1": "The expression is malformed at character 1, where '[' stands: a list stands only after",
+}
+
+
+@pytest.mark.parametrize("expression", OUTSIDE)
+@pytest.mark.parametrize("name", ["data_quality_job", "data_quality_job_s3"])
+def test_an_expression_that_reaches_outside_the_row_is_refused_before_the_run_starts(
+    name: str, expression: str, instance: DagsterInstance
+) -> None:
+    reader = "read_csv_from_s3" if name.endswith("_s3") else "read_csv_to_df"
+    read = {"bucket_name": "b", "file_key": "k.csv"} if name.endswith("_s3") else {"input_path": "in.csv"}
+    expectations = [{"expectation": {"expression": {"expression": expression}}}]
+    config = {"ops": {reader: {"config": read}, "check_expectations": {"config": {"expectations": expectations}}}}
+    job = defs.resolve_job_def(name)
+    for start in (partial(validate_run_config, job, config), partial(job.execute_in_process, config, instance)):
+        with pytest.raises(InvalidRunConfigError) as refused:
+            start()
+        assert str(refused.value).startswith(OUTSIDE[expression])
+    assert instance.get_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("expectation", "sentence"),
+    [
+        ({"not_null": {"column": "age", "share": 2}}, "The share 2 of an expectation is out of range: give 0 to 1."),
+        ({"matches": {"column": "age", "pattern": "(?=x)"}}, "The pattern '(?=x)' is no regular expression"),
+        ({"mean": {"column": "age"}}, "The expectation mean has no bound: give minimum or maximum."),
+        ({"not_null": {"column": "age", "severity": "note"}}, "The severity 'note' is unknown: choose one of 'error'"),
+    ],
+)
+def test_a_mistake_in_parameters_is_found_before_the_run_starts(expectation: dict[str, Any], sentence: str) -> None:
+    expectations = [{"expectation": expectation}]
+    config = {
+        "ops": {
+            "read_csv_to_df": {"config": {"input_path": "in.csv"}},
+            "check_expectations": {"config": {"expectations": expectations}},
+        }
+    }
+    with pytest.raises(InvalidRunConfigError) as refused:
+        validate_run_config(defs.resolve_job_def("data_quality_job"), config)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_what_dagster_checks_itself_is_left_to_it(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONDITION", "number(id) > 0")
+    expression = {"expression": {"expression": {"env": "CONDITION"}}}
+    expectations = [{"expectation": expression}]
+    assert run("data_quality_job", "check_expectations", {"input_path": "in.csv"}, expectations=expectations).success
+    with pytest.raises(DagsterInvalidConfigError):
+        run("data_quality_job", "check_expectations", {"input_path": "in.csv"}, expectations=[{"expectation": {}}])
 
 
 def test_on_s3_the_report_goes_to_the_bucket_of_the_input(bucket: str, s3: "S3Client") -> None:

@@ -35,6 +35,10 @@ CASES: dict[str, tuple[dict[str, Any], list[str | None], list[str | None]]] = {
         ["2000-01-01", "2001-02-29T00:00:00", "2000-01-01T24:00:00"],
     ),
     "year": (field("year"), ["2026"], ["26", "20266"]),
+    "time": (field("time", minimum="08:00:00"), ["08:00:00", "23:59:59", None], ["07:59:59", "24:00:00", "8:00"]),
+    "yearmonth": (field("yearmonth"), ["2026-01"], ["2026-13", "2026", "2026-1"]),
+    "own missing values": (field("integer") | {"missingValues": ["-", {"value": "9", "label": "x"}]}, ["-"], ["", "x"]),
+    "own missing values are required": (field("any", required=True) | {"missingValues": ["-"]}, ["", "x"], ["-", None]),
     "email": (field("string", format="email"), ["a@b.eu", None], ["a@b", "a b@c.eu", "x"]),
     "uuid": (field("string", format="uuid"), ["123e4567-e89b-12d3-a456-426614174000"], ["123e4567"]),
     "required": (field("string", required=True), ["x", " "], [None, ""]),
@@ -109,6 +113,59 @@ def test_yaml_resources_and_packages_are_read_too() -> None:
     assert validate(frame, first).valid.collect().rows() == [("-",)]
 
 
+def test_cells_of_a_key_are_not_mixed_up_whatever_they_hold_and_are() -> None:
+    rows = [("1", ":1:a", 1.5), ("1:1", ":a", 1.5), ("", "x", 2.0), ("0", "", 2.5), ("0", "", 2.5)]
+    frame = nw.from_native(pl.LazyFrame(rows, schema=["a", "b", "n"], orient="row"))
+    described = schema(
+        field("any", name="a"),
+        field("any", name="b"),
+        field("number", name="n", unique=True),
+        uniqueKeys=[["a", "b"]],
+        missingValues=[],
+    )
+    result = validate(frame, parse_schema(described, "s"))
+    assert summary(result.violations()) == "n: unique 4, a+b: uniqueKeys 2"
+
+
+def test_rows_that_share_a_unique_key_are_rejected_unless_a_part_is_missing() -> None:
+    rows = [("1", "x"), ("1", "x"), ("1", "y"), ("1", None), ("1", None)]
+    frame = nw.from_native(pl.LazyFrame(rows, schema={"a": pl.String, "b": pl.String}, orient="row"))
+    described = schema(field("any", name="a"), field("any", name="b"), uniqueKeys=[["a", "b"], ["a", "b"]])
+    result = validate(frame, parse_schema(described, "s"))
+    assert result.valid.collect().rows() == rows[2:]
+    assert summary(result.violations()) == "a+b: uniqueKeys 2"
+
+
+@pytest.mark.parametrize(
+    ("match", "columns", "sentence"),
+    [
+        ("exact", ["a", "b"], None),
+        ("exact", ["b", "a"], "The column 'b' of the table stands elsewhere in the schema, whose fieldsMatch is exact"),
+        ("exact", ["a", "b", "c"], "The column 'c' of the table is not in the schema, whose fieldsMatch is exact: dr"),
+        ("equal", ["b", "a"], None),
+        ("equal", ["b"], "The column 'a' of the schema does not exist in the table"),
+        ("subset", ["c", "b", "a"], None),
+        (["subset"], ["a", "c"], "The column 'b' of the schema does not exist in the table"),
+        ("superset", ["b"], None),
+        ("superset", ["b", "c"], "The column 'c' of the table is not in the schema, whose fieldsMatch is superset"),
+        ("partial", ["b", "c"], None),
+        ("partial", ["c"], "The table has none of the columns of the schema: choose one of 'c'."),
+        ("some", ["a"], "The fieldsMatch 'some' of the schema 's' is unknown: choose one of 'exact', 'equal'"),
+    ],
+)
+def test_columns_and_fields_go_together_as_the_schema_asks(
+    match: Any, columns: list[str], sentence: str | None
+) -> None:
+    frame = nw.from_native(pl.LazyFrame({name: ["1"] for name in columns}))
+    described = schema(field("integer", name="a"), field("integer", name="b"), fieldsMatch=match)
+    if sentence is None:
+        assert validate(frame, parse_schema(described, "s")).valid.collect().rows() == [("1",) * len(columns)]
+        return
+    with pytest.raises(DataServiceError) as refused:
+        validate(frame, parse_schema(described, "s"))
+    assert str(refused.value).startswith(sentence)
+
+
 def test_a_schema_without_rules_rejects_nothing() -> None:
     frame = nw.from_native(pl.LazyFrame({"a": ["x"]}))
     result = validate(frame, parse_schema(b"fields: [{name: a}]", "s"))
@@ -136,6 +193,20 @@ def test_a_schema_without_rules_rejects_nothing() -> None:
             b"fields: [{name: code}]\nprimaryKey: [cod]",
             "The primaryKey 'cod' of the schema 's.json' is no field: did you mean 'code'?",
         ),
+        (b"fields: [{name: a}]\nuniqueKeys: a", "The uniqueKeys of the schema 's.json' are no list"),
+        (
+            b"fields: [{name: code}]\nuniqueKeys: [[cod]]",
+            "The uniqueKeys 'cod' of the schema 's.json' is no field: did you mean 'code'?",
+        ),
+        (
+            b"fields: [{name: cell}, {name: b}]\nuniqueKeys: [[b]]\nfieldsMatch: partial",
+            "The uniqueKeys 'b' of the schema has a column that the table lacks.",
+        ),
+        (b"fields: [{name: a}]\nforeignKeys: [{fields: a}]", "The schema 's.json' has foreignKeys, which are not ch"),
+        (b"resources: [{name: a}, {name: b}]", "The data package 's.json' has 2 resources: give the schema of the one"),
+        (b"fields: [{name: a, bareNumber: true}]", "The property 'bareNumber' of the field 'a' is not checked here"),
+        (b"fields: []" + b" " * 1_000_000, "The schema 's.json' has 1,000,010 bytes, and at most 1,000,000 are read"),
+        (schema(field("time", format="%H")), "The format '%H' of the field 'cell' cannot be checked: leave it out"),
         (b"fields: [{name: a}]\nmissingValues: [1]", "The missingValues of 's.json' are no list of texts"),
         (
             schema(field("integer", name="ages")),

@@ -35,6 +35,15 @@ def test_a_text_goes_to_the_most_frequent_text_that_it_is_similar_to(counts: dic
         assert found.get(text) == min(candidates, key=rank.__getitem__, default=None)
 
 
+@settings(max_examples=50, deadline=None)
+@given(COUNTS, st.sampled_from([0.4, 0.7, 0.8]))
+def test_it_does_not_matter_how_many_texts_are_compared_at_once(counts: dict[str, int], threshold: float) -> None:
+    expected = representatives(counts, threshold)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(similarity, "_BLOCK", 2)
+        assert representatives(counts, threshold) == expected
+
+
 def test_case_and_white_space_are_no_difference() -> None:
     assert representatives({"Ann  Lee": 2, "ann lee": 1, " ANN LEE ": 1}, 1.0) == {
         " ANN LEE ": "Ann  Lee",

@@ -35,6 +35,7 @@ from data_processing.clean import (
     split_column,
     standardise_text,
     treat_outliers,
+    validate_schema,
 )
 from data_processing.steps import (
     STEPS,
@@ -65,6 +66,7 @@ from data_processing.steps import (
     StandardiseText,
     Step,
     TreatOutliers,
+    ValidateSchema,
 )
 
 __all__ = [
@@ -98,6 +100,7 @@ __all__ = [
     "Step",
     "StepReport",
     "TreatOutliers",
+    "ValidateSchema",
     "bin_numbers",
     "clean",
     "convert_types",
@@ -123,4 +126,5 @@ __all__ = [
     "split_column",
     "standardise_text",
     "treat_outliers",
+    "validate_schema",
 ]

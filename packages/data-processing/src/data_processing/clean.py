@@ -1,6 +1,6 @@
 """Public API: clean a table by steps, and tell what each did."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from inspect import signature
@@ -28,6 +28,7 @@ class StepReport:
         rows_out: Rows after.
         rejects: Rows that it left out because of what they hold.
         cells_changed: How many cells of each column it changed, in rows that went on or not.
+        details: What else there is to tell of it, by the words that say what it is; never a cell value.
     """
 
     step: str
@@ -35,6 +36,7 @@ class StepReport:
     rows_out: int
     rejects: int
     cells_changed: dict[str, int]
+    details: dict[str, int | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Result:
             questions += [] if outcome.keeps_rows else [outcome.frame.select(nw.len())]
             questions += [outcome.changed] if outcome.changed is not None else []
             questions += [outcome.rejects.select(nw.len())] if outcome.rejects is not None else []
+            questions += [outcome.counts] if outcome.counts is not None else []
         answers = iter(figures(questions))
         rows = next(answers)["len"]
         reports = []
@@ -66,8 +69,9 @@ class Result:
             rows_in, rows = rows, rows if outcome.keeps_rows else next(answers)["len"]
             changed = next(answers) if outcome.changed is not None else {}
             rejects = next(answers)["len"] if outcome.rejects is not None else 0
-            cells_changed = {column: int(count or 0) for column, count in changed.items()}
-            reports.append(StepReport(step.name, rows_in, rows, rejects, cells_changed))
+            counts = next(answers) if outcome.counts is not None else {}
+            details = {**outcome.facts, **_whole(counts)}
+            reports.append(StepReport(step.name, rows_in, rows, rejects, _whole(changed), details))
         return tuple(reports)
 
     @cached_property
@@ -130,6 +134,10 @@ def clean(
     written = {column for outcome in outcomes for column in outcome.written}
     unwritten = set(source.collect_schema().names()) - written
     return Result(back(data, unwritten), source, tuple(steps), tuple(outcomes), back)
+
+
+def _whole(counts: Mapping[str, Any]) -> dict[str, int]:
+    return {name: int(count or 0) for name, count in counts.items()}
 
 
 def _kept_in_memory(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -199,3 +207,4 @@ filter_rows = function_of(library.FilterRows)
 sample_rows = function_of(library.SampleRows)
 sort_rows = function_of(library.SortRows)
 join_table = function_of(library.JoinTable)
+validate_schema = function_of(library.ValidateSchema)

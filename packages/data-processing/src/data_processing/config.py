@@ -65,7 +65,7 @@ def step_of(config: Config, definition: type[Step]) -> Step:
 
     Examples:
         >>> step_of(config_of(RemoveDuplicates)(keep="last"), RemoveDuplicates)
-        RemoveDuplicates(columns=[], keep='last', ignore_case=False, ignore_space=False)
+        RemoveDuplicates(columns=[], keep='last', ignore_case=False, ignore_space=False, similarity={})
     """
     return cast("Step", _built(config, definition))
 

@@ -1,9 +1,11 @@
 """Run configuration of the ops that examine a table; the field descriptions show in the Launchpad."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from dagster import Config
-from pydantic import Field
+from dagster_shared.check import CheckError
+from pydantic import Field, ValidationError
 
 from data_processing.quality import EXPECTATIONS, Expectation
 
@@ -186,3 +188,23 @@ class QualityConfig(_Reported):
         """Name the other tables that are needed, each once."""
         configured = (each.expectation for each in self.expectations)
         return list(dict.fromkeys(each.reference for each in configured if isinstance(each, ReferentialExpectation)))
+
+
+def check(written: Mapping[str, Any]) -> None:
+    """Refuse expectations that make no sense whatever the table, before a run starts.
+
+    Args:
+        written: The configuration as the user wrote it. What only Dagster can tell of it (variables of the environment,
+            missing keys) is left to Dagster.
+
+    Raises:
+        DataServiceError: If a parameter is wrong, or an expression reaches outside the row.
+
+    Examples:
+        >>> check({"expectations": [{"expectation": {"expression": {"expression": "age >= 18"}}}]})
+    """
+    try:
+        config = QualityConfig(**written)
+    except (ValidationError, CheckError):
+        return
+    config.expected()

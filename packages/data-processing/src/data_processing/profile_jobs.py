@@ -1,5 +1,6 @@
 """Jobs that examine a table and change nothing, each on local files and on S3 objects."""
 
+from data_processing.profile_config import check
 from data_processing.profile_ops import check_expectations, profile_table, require_expectations
 from data_processing.report_ops import REPORTS
 from util_services.jobs import report_jobs
@@ -35,4 +36,5 @@ data_quality_job, data_quality_job_s3 = report_jobs(
     },
     sample_input="examples/visits.csv",
     after_report=require_expectations,
+    check=check,
 )

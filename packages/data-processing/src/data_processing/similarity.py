@@ -19,9 +19,10 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from util_services.errors import DataServiceError, nearest
+from util_services.frames import collected
 
-ALL_PAIRS_UP_TO = 2_000
-"""So many distinct texts are all compared with each other; of more, neighbours only."""
+ALL_PAIRS_UP_TO = 50_000
+"""So many distinct texts are all compared with each other, in half a minute on two cores; of more, neighbours only."""
 
 MOST_TEXTS = 500_000
 """So many distinct texts can be held in memory and compared."""
@@ -29,7 +30,13 @@ MOST_TEXTS = 500_000
 WINDOW = 10
 """How many neighbours on either side a text is compared with, in each order."""
 
+_BLOCK = 256
+"""How many texts are compared at once with all those before: bounds the memory, to 100 MB of scores."""
+
 _ROUNDING = 1e-9  # a similarity that equals the threshold reaches it
+_SLACK = (
+    0.01  # rapidfuzz loses scores at its cutoff, which is only there to spare it work: "lyon", "lyonn" at 0.8 - 1e-9
+)
 
 Pairs = npt.NDArray[np.int64]
 
@@ -72,14 +79,14 @@ def near_duplicates(frame: nw.LazyFrame[Any], column: str, threshold: float) -> 
         raise DataServiceError(f"The column {column!r} does not exist: {nearest(column, names)}")
     texts = frame.select(nw.col(column).cast(nw.String)).filter(~nw.col(column).is_null())
     counted = texts.group_by(column).agg(nw.len().alias("__rows__"))
-    number = int(counted.select(nw.len()).collect().item())
-    if number > MOST_TEXTS:
+    found = collected(counted)
+    if len(found) > MOST_TEXTS:
         raise DataServiceError(
-            f"The column {column!r} has {number:,} distinct texts, and at most {MOST_TEXTS:,} can be compared: "
+            f"The column {column!r} has {len(found):,} distinct texts, and at most {MOST_TEXTS:,} can be compared: "
             "standardise them first, or split the table."
         )
-    counts = {text: int(rows) for text, rows in counted.collect().iter_rows()}
-    return NearDuplicates(representatives(counts, threshold), number, number <= ALL_PAIRS_UP_TO)
+    counts = {text: int(rows) for text, rows in found.iter_rows()}
+    return NearDuplicates(representatives(counts, threshold), len(found), len(found) <= ALL_PAIRS_UP_TO)
 
 
 def representatives(counts: Mapping[str, int], threshold: float) -> dict[str, str]:
@@ -103,8 +110,52 @@ def representatives(counts: Mapping[str, int], threshold: float) -> dict[str, st
         raise DataServiceError(f"The similarity threshold {threshold:g} is out of range: give a number above 0, to 1.")
     texts = sorted(counts, key=lambda text: (-counts[text], text))  # frequent ones first: a representative comes first
     plain = [" ".join(text.split()).casefold() for text in texts]
+    exhaustively = len(texts) <= ALL_PAIRS_UP_TO
+    chosen = _by_all_pairs(plain, threshold) if exhaustively else _by_neighbours(plain, threshold)
+    return {texts[place]: texts[representative] for place, representative in chosen.items()}
+
+
+def _by_all_pairs(texts: Sequence[str], threshold: float) -> dict[int, int]:
+    """Give for each place whose text is similar to a representative before it, the first such.
+
+    Texts are taken in blocks and compared with the representatives so far and with each other, so that memory holds the
+    scores of one block, and what is no representative is not compared again.
+    """
+    chosen: dict[int, int] = {}
+    kept: list[int] = []
+    for start in range(0, len(texts), _BLOCK):
+        block = range(start, min(start + _BLOCK, len(texts)))
+        places = np.array([*kept, *block], dtype=np.int64)
+        similar = _similar([texts[place] for place in block], [texts[place] for place in places.tolist()], threshold)
+        stands_for_others = np.ones(len(places), dtype=np.bool_)
+        for row, place in enumerate(block):
+            column = len(places) - len(block) + row
+            before = similar[row, :column] & stands_for_others[:column]
+            if before.any():
+                chosen[place] = int(places[before.argmax()])
+                stands_for_others[column] = False
+            else:
+                kept.append(place)
+    return chosen
+
+
+def _similar(texts: Sequence[str], others: Sequence[str], threshold: float) -> npt.NDArray[np.bool_]:
+    """Tell which pairs are similar: shape (texts, others)."""
+    scores = process.cdist(
+        texts,
+        others,
+        scorer=Levenshtein.normalized_similarity,
+        score_cutoff=max(threshold - _SLACK, 0.0),
+        dtype=np.float64,
+        workers=-1,
+    )
+    return np.asarray(scores >= threshold - _ROUNDING)
+
+
+def _by_neighbours(texts: Sequence[str], threshold: float) -> dict[int, int]:
+    """Give for each place whose text is similar to a representative near it in some order, the first such."""
     similar: dict[int, list[int]] = {}
-    for pairs in _similar_pairs(plain, threshold):
+    for pairs in _similar_neighbours(texts, threshold):
         for first, second in pairs.tolist():
             similar.setdefault(second, []).append(first)
     chosen: dict[int, int] = {}
@@ -112,15 +163,11 @@ def representatives(counts: Mapping[str, int], threshold: float) -> dict[str, st
         first_choice = min((each for each in similar[place] if each not in chosen), default=None)
         if first_choice is not None:
             chosen[place] = first_choice
-    return {texts[place]: texts[representative] for place, representative in chosen.items()}
+    return chosen
 
 
-def _similar_pairs(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
+def _similar_neighbours(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
     """Give pairs of places (first before second) whose texts are similar: arrays (pairs, 2)."""
-    if len(texts) <= ALL_PAIRS_UP_TO:
-        scores = process.cdist(texts, texts, scorer=Levenshtein.normalized_similarity, dtype=np.float64)
-        yield np.argwhere(np.triu(scores >= threshold - _ROUNDING, 1))
-        return
     for order in _orders(texts):
         for distance in range(1, WINDOW + 1):
             pairs = np.sort(np.column_stack((order[:-distance], order[distance:])), axis=1)

@@ -26,6 +26,7 @@ def document(reports: Sequence[StepReport]) -> dict[str, Any]:
                 "rows_out": report.rows_out,
                 "rejects": report.rejects,
                 "cells_changed": report.cells_changed,
+                "details": report.details,
             }
             for report in reports
         ],
@@ -61,4 +62,20 @@ def markdown(figures: dict[str, Any]) -> str:
             f"| {position} | {step['step']} | {step['rows_in']:,} | {step['rows_out']:,} | {step['rejects']:,} "
             f"| {changed or 'none'} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_details(figures)])
+
+
+def _details(figures: dict[str, Any]) -> list[str]:
+    """Give a line for each step that found something; a count of nothing is left out, a no is not."""
+    lines = []
+    for position, step in enumerate(figures["steps"], 1):
+        found = {words: detail for words, detail in step["details"].items() if detail or isinstance(detail, bool)}
+        told = ", ".join(f"{markdown_cell(words)}: {_told(detail)}" for words, detail in found.items())
+        lines += [f"- {position} {step['step']}: {told}"] if told else []
+    return ["", *lines] if lines else []
+
+
+def _told(detail: int | bool) -> str:
+    if isinstance(detail, bool):
+        return "yes" if detail else "no"
+    return f"{detail:,}"

@@ -190,6 +190,7 @@ def report_jobs(
     config: Mapping[str, Any],
     sample_input: str,
     after_report: OpDefinition | None = None,
+    check: Check | None = None,
 ) -> TableJobs:
     """Build ``NAME`` and ``NAME_s3`` that change nothing: read → preview → service → report.
 
@@ -203,6 +204,7 @@ def report_jobs(
         sample_input: Path of the sample, also its key in the sample bucket.
         after_report: An op that decides on the metrics once the report is written, such as one that fails the run; its
             inputs are those of the reports.
+        check: Refuses a configuration of the service op before a run starts.
     """
 
     @graph(name=name, description=description)
@@ -226,6 +228,7 @@ def report_jobs(
         {service.name: config},
         {"read_csv_to_df": {"input_path": sample_input}},
         {"read_csv_from_s3": _sample(sample_input)},
+        {service.name: check} if check else {},
     )
 
 

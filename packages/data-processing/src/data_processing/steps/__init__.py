@@ -19,6 +19,7 @@ from data_processing.steps.rows import DropIncompleteRows, SampleRows, SortRows
 from data_processing.steps.step import Inputs, Outcome, Step
 from data_processing.steps.tables import JoinTable
 from data_processing.steps.texts import ReplacePattern, ReplaceValues, StandardiseText
+from data_processing.steps.validation import ValidateSchema
 
 ALL: tuple[type[Step], ...] = (
     RemoveDuplicates,
@@ -44,6 +45,7 @@ ALL: tuple[type[Step], ...] = (
     SampleRows,
     SortRows,
     JoinTable,
+    ValidateSchema,
 )
 STEPS: dict[str, type[Step]] = {step.name: step for step in ALL}
 """Every step by the name that run configurations call it."""
@@ -77,4 +79,5 @@ __all__ = [
     "StandardiseText",
     "Step",
     "TreatOutliers",
+    "ValidateSchema",
 ]

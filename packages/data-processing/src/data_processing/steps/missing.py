@@ -158,7 +158,8 @@ class FillMissingValues(Step):
     missing. With ``by`` each group of rows is filled from itself; a missing value there makes a group, too.
 
     Numbers filled into a column of text have as few digits as tell them apart, whole ones no point: 42, 41.5.
-    ``forward``, ``backward`` and ``interpolate`` go by the order of the rows and hold the columns concerned in memory.
+    ``forward``, ``backward`` and ``interpolate`` take the rows in the order in which the step gets them: that of the
+    input, unless ``sort_rows`` came before; they hold the columns concerned in memory.
 
     Examples:
         >>> import pandas as pd

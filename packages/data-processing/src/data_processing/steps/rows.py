@@ -22,8 +22,8 @@ class SampleRows(Step):
     """Draws rows at random without replacement. The order of the rows stays.
 
     Every row gets a random number of 64 bits from PCG64, whose stream NumPy keeps the same on every machine and in
-    every version; the rows with the smallest stay. So the same rows in the same order and the same seed give the same
-    sample.
+    every version; the rows with the smallest stay. So the same rows in the same order (that of the input, unless
+    ``sort_rows`` came before) and the same seed give the same sample.
 
     Examples:
         >>> import pandas as pd

@@ -2,7 +2,7 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import narwhals as nw
@@ -27,6 +27,9 @@ class Outcome:
         changed: One row with, for each column whose cells may have changed, how many did; ``None`` if none can have.
         rejects: The rows that were left out, as they came, and :data:`REASON`; ``None`` if the step judges no rows.
         keeps_rows: Whether the table that goes on has the rows of the one before, no more and no fewer.
+        counts: One row with further figures for the report, each under the words that tell what it counts; ``None`` if
+            there are none.
+        facts: What else the report shall tell, and is known already, without cell values.
     """
 
     frame: nw.LazyFrame[Any]
@@ -34,6 +37,8 @@ class Outcome:
     changed: nw.LazyFrame[Any] | None = None
     rejects: nw.LazyFrame[Any] | None = None
     keeps_rows: bool = True
+    counts: nw.LazyFrame[Any] | None = None
+    facts: Mapping[str, int | bool] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ class JoinTable(Step):
     prefix: str = parameter("Put before the names of the columns brought.", default="")
     repeated_keys: str = parameter(
         "Where a key occurs several times in the second table: refuse, first (its first row counts) or repeat (the "
-        "row is repeated for each).",
+        "row is repeated for each, in the order of that table).",
         default="refuse",
     )
 

@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         parents=[webserver],
         help="have the webserver load a code location anew; tells why if it does not load",
     )
+    _add_settle(again)
     again.set_defaults(run=_reload)
 
     verify = commands.add_parser(
@@ -91,13 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="file that names such a job on each line, as simpl-deploy jobs prints them",
     )
-    verify.add_argument(
-        "--settle",
-        type=float,
-        default=60,
-        metavar="SECONDS",
-        help="how long code that does not load may be that of the image before (default: %(default)s)",
-    )
+    _add_settle(verify)
     verify.set_defaults(run=_verify)
 
     jobs = commands.add_parser("jobs", help="print the names of the jobs in a module's Definitions")
@@ -148,6 +143,16 @@ def _add_webserver(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_settle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--settle",
+        type=_positive,
+        default=60,
+        metavar="SECONDS",
+        help="how long code that does not load may be that of the server before (default: %(default)s)",
+    )
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdigit() else 0
     if not number:
@@ -165,7 +170,7 @@ def _set_image(options: argparse.Namespace) -> None:
 
 
 def _reload(options: argparse.Namespace) -> None:
-    location = reload(_webserver(options), _location(options), options.timeout)
+    location = reload(_webserver(options), _location(options), options.timeout, options.settle)
     _say(f"{location.name} is loaded: {len(location.jobs)} jobs, image {location.image or 'not told'}.")
 
 

@@ -66,7 +66,7 @@ class Location:
         return name.partition(":")[2] or None
 
 
-def reload(webserver: Webserver, name: str, seconds: float) -> Location:
+def reload(webserver: Webserver, name: str, seconds: float, settle: float) -> Location:
     """Have the webserver load a location anew, and wait until it is loaded.
 
     While the code server cannot be reached, as when it is being replaced, this is repeated.
@@ -75,12 +75,13 @@ def reload(webserver: Webserver, name: str, seconds: float) -> Location:
         webserver: The webserver.
         name: The location's name in the workspace.
         seconds: How long to wait.
+        settle: How long code that does not load may be that of a server which is being replaced.
 
     Raises:
         LoadError: If its code does not load.
         DataServiceError: If there is no such location, or it is not loaded in time.
     """
-    return _waited(webserver, name, seconds, lambda _: None)
+    return _waited(webserver, name, seconds, lambda _: None, settle)
 
 
 def wait_for_tag(webserver: Webserver, name: str, tag: str, seconds: float, settle: float) -> Location:
@@ -91,7 +92,7 @@ def wait_for_tag(webserver: Webserver, name: str, tag: str, seconds: float, sett
         name: The location's name in the workspace.
         tag: The tag.
         seconds: How long to wait.
-        settle: How long code that does not load may be that of the image before, which is being replaced.
+        settle: As for :func:`reload`.
 
     Raises:
         LoadError: If its code does not load.
@@ -145,7 +146,7 @@ def _waited(
     name: str,
     seconds: float,
     lacking: Callable[[Location], str | None],
-    settle: float = 0,
+    settle: float,
 ) -> Location:
     started = time.monotonic()
     while True:
