@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import tomllib
 import urllib.error
@@ -192,7 +193,7 @@ def build_flags() -> str:
     """What makes a build the same as that of the image's tests, so that it finds their layers."""
     settings = {name: os.environ[name] for name in INDEX_SETTINGS if name in os.environ}
     arguments = {**settings, "BASE_IMAGE": base_image()}
-    flags = ["--layers", "--format=docker", *(f"--build-arg={name}={value}" for name, value in arguments.items())]
+    flags = ["--format=docker", *(f"--build-arg={name}={value}" for name, value in arguments.items())]
     return " ".join([*flags, f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"])
 
 
@@ -229,8 +230,17 @@ def make_container_tool(folder: Path, registry: str) -> None:
     """Buildah, which takes what workflows tell Docker; the registry has no certificate, and haste beats size."""
     settings, tool = folder / "registries.conf", folder / "buildah"
     settings.write_text(f'[[registry]]\nlocation = "{registry}"\ninsecure = true\n')
-    quickly = 'case $1 in push) shift; set -- push --compression-format=gzip --compression-level=1 "$@" ;; esac'
-    tool.write_text(f'#!/bin/sh\n{quickly}\nexec {BUILDAH} --registries-conf {settings} "$@"\n')
+    # Builds one after the other, as in images.py: a second one finds the first one's layers.
+    tool.write_text(
+        f"""#!/bin/sh
+        buildah="{BUILDAH} --registries-conf {settings}"
+        case $1 in
+          build) exec flock "{Path(tempfile.gettempdir()) / "code-location-build.lock"}" $buildah "$@" ;;
+          push) shift; exec $buildah push --compression-format=gzip --compression-level=1 "$@" ;;
+          *) exec $buildah "$@" ;;
+        esac
+        """
+    )
     tool.chmod(0o755)
 
 
@@ -324,10 +334,9 @@ def broken(site: Site, tagged: Outcome) -> tuple[str, Outcome]:
 
 
 @pytest.fixture(scope="module")
-def requested(site: Site) -> Outcome:
+def requested(site: Site, merged: tuple[str, Outcome]) -> Outcome:
     """A pull request."""
-    site.git("fetch", "--quiet")
-    site.git("checkout", "--quiet", "-B", "feature", "origin/main")
+    site.git("checkout", "--quiet", "-B", "feature", merged[0])
     site.git("push", "--quiet", "origin", "feature")
     return site.run(
         "ci.yaml", "pull_request", "refs/pull/1/head", PYTEST_ADDOPTS="-n 0 packages/util-services/tests/test_access.py"
@@ -469,13 +478,14 @@ def test_a_pull_request_is_checked_built_and_audited(requested: Outcome) -> None
 
 def test_a_known_vulnerability_or_a_failing_check_fails_the_pull_request(site: Site, requested: Outcome) -> None:
     del requested  # comes before
+    site.git("checkout", "--quiet", "feature")
     site.forge.advisories["pandas"] = "TEST-2026-1"
     (site.work / "src/template_code_location/ops/ops.py").write_text("import os\n")
     site.git("commit", "--quiet", "--all", "--message", "Not as ruff wants it")
     site.git("push", "--quiet", "origin", "HEAD:feature-2")
     audit = site.run("ci.yaml", "pull_request", "refs/pull/2/head", "audit")
     assert audit.failed() == [("audit", "Look for known vulnerabilities")], audit.log
-    assert "TEST-2026-1" in audit.log
+    assert "TEST-2026-1" in audit.log, audit.log
     checks = site.run("ci.yaml", "pull_request", "refs/pull/2/head", "checks")
     assert checks.failed() == [("checks", "Format, lint, types, import contracts, tests")], checks.log
     assert "unused import" in checks.log or "F401" in checks.log
