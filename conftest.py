@@ -45,6 +45,26 @@ _SETTINGS = (
 )
 
 
+_SLOWEST = (
+    "test_workflows.py",
+    "test_image.py",
+    "test_deployment.py",
+    "test_graphql.py",
+    "test_canary.py",
+    "test_text_canary.py",
+    "test_local_stack.py",
+    "test_kill.py",
+    "test_definitions.py",
+    "test_canary_pseudonymisation.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that the workers end at about the same time."""
+    first = {name: place for place, name in enumerate(_SLOWEST)}
+    items.sort(key=lambda item: first.get(item.path.name, len(first)))
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in _SETTINGS:

@@ -88,8 +88,9 @@ def _output(command: Sequence[str], folder: Path) -> str:
 
 
 def clean_clone(folder: Path) -> Path:
-    """Clone what is committed: nothing else can get into an image built there."""
+    """Clone what is committed: nothing else can get into an image built there, but the lock file, as in a release."""
     _output(["git", "clone", "--quiet", str(PROJECT), str(folder)], PROJECT)
+    shutil.copy(PROJECT / "uv.lock", folder)
     return folder
 
 

@@ -15,8 +15,6 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import process
-from rapidfuzz.distance import Levenshtein
 
 from util_services.errors import DataServiceError, nearest
 from util_services.frames import collected
@@ -141,6 +139,9 @@ def _by_all_pairs(texts: Sequence[str], threshold: float) -> dict[int, int]:
 
 def _similar(texts: Sequence[str], others: Sequence[str], threshold: float) -> npt.NDArray[np.bool_]:
     """Tell which pairs are similar: shape (texts, others)."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import Levenshtein
+
     scores = process.cdist(
         texts,
         others,
@@ -168,6 +169,9 @@ def _by_neighbours(texts: Sequence[str], threshold: float) -> dict[int, int]:
 
 def _similar_neighbours(texts: Sequence[str], threshold: float) -> Iterator[Pairs]:
     """Give pairs of places (first before second) whose texts are similar: arrays (pairs, 2)."""
+    from rapidfuzz import process
+    from rapidfuzz.distance import Levenshtein
+
     for order in _orders(texts):
         for distance in range(1, WINDOW + 1):
             pairs = np.sort(np.column_stack((order[:-distance], order[distance:])), axis=1)

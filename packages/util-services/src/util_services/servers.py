@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _GRPC_OFFSET = 10_000  # SeaweedFS opens a second port that much higher
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 15.0
 
 
@@ -190,7 +190,7 @@ def running(
         disposable: Nothing it holds outlives it, so that it need not be asked to stop.
 
     Raises:
-        DataServiceError: If it ends or is not ready within a minute; the sentence names its log.
+        DataServiceError: If it ends or is not ready within three minutes; the sentence names its log.
     """
     with log.open("ab") as output:
         process = subprocess.Popen(  # noqa: S603 - our own programs
