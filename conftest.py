@@ -42,8 +42,6 @@ _SETTINGS = (
 
 
 _SLOWEST = (
-    "test_workflows.py",
-    "test_image.py",
     "test_deployment.py",
     "test_graphql.py",
     "test_canary.py",
@@ -55,8 +53,15 @@ _SLOWEST = (
 )
 
 
+_BUILD_IMAGES = {"image", "site"}  # fixtures
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that the workers end at about the same time."""
+    """Mark what builds images; begin with the files that take longest, so that the workers end together."""
+    for item in items:
+        if _BUILD_IMAGES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("image")
     first = {name: place for place, name in enumerate(_SLOWEST)}
     items.sort(key=lambda item: first.get(item.path.name, len(first)))
 
