@@ -46,8 +46,6 @@ _SETTINGS = (
 
 
 _SLOWEST = (
-    "test_workflows.py",
-    "test_image.py",
     "test_deployment.py",
     "test_graphql.py",
     "test_canary.py",
@@ -59,8 +57,15 @@ _SLOWEST = (
 )
 
 
+_MARKS = {"image": "image", "site": "image", "spark_cluster": "spark"}  # of what uses such a fixture
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, so that the workers end at about the same time."""
+    """Mark what needs more than Python; begin with the files that take longest, so that the workers end together."""
+    for item in items:
+        for name in _MARKS.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(_MARKS[name])
     first = {name: place for place, name in enumerate(_SLOWEST)}
     items.sort(key=lambda item: first.get(item.path.name, len(first)))
 

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from util_services.servers import HOST, free_port
 
 LOCATION = "template-code-location"
 _POLL_SECONDS = 0.5
+_TRIES = 2  # as a pod is restarted
 _CHUNK = 65536
 
 
@@ -64,12 +66,17 @@ class Cluster:
 
     def _watch(self) -> None:
         self._roll_out(self.running)
-        tried = self.running
+        tries: Counter[str] = Counter()
         while not self._stopped.wait(_POLL_SECONDS):
-            tag = self._tag()
-            if tag not in {tried, self.running} and self.has_image(tag):
+            try:
+                tag = self._tag()
+                wanted = tag != self.running and tries[tag] < _TRIES and self.has_image(tag)
+            except (OSError, subprocess.CalledProcessError) as error:  # the next look may be luckier
+                print(f"The cluster saw nothing: {error!r}", file=sys.stderr)
+                continue
+            if wanted:
+                tries[tag] += 1
                 self._roll_out(tag)
-            tried = tag
 
     def _tag(self) -> str:
         values = yaml.safe_load(self._git("show", "main:deploy/values.yaml"))
@@ -88,7 +95,8 @@ class Cluster:
                 old, self._server, self._target, self.running = self._server, new, port, tag
                 _end(old)
                 return
-        _end(new)  # it did not start: the old one goes on
+        print(f"The cluster could not start {tag}: {log.read_text()[-2000:]}", file=sys.stderr)
+        _end(new)  # the old one goes on
 
     def _code_server(self, checkout: Path, port: int, tag: str, log: Path) -> "subprocess.Popen[bytes]":
         module = ["-m", "template_code_location.repository", "--location-name", LOCATION]

@@ -5,6 +5,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code, see ``simpl-deploy --help``.
     """
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled pipeline cancels its test run
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as a cancelled pipeline sends it
     try:
         options.run(options)
     except UnreachableError as error:
@@ -204,8 +205,11 @@ def _test_run(options: argparse.Namespace) -> None:
     location = loaded(webserver, _location(options))
     given = _read(options.config) if options.config else None
     config = run_config(webserver, location, options.job, given, options.limit_rows)
+    interrupted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: interrupted.set())
     run = launch(webserver, location, options.job, config)
-    follow(webserver, run, options.timeout, _say)
+    follow(webserver, run, options.timeout, _say, interrupted)
 
 
 def _rollback(options: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """A test run of a job on a slice of its data: launched, followed, and told of in a sentence."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -167,7 +168,9 @@ def _refuse_errors(job: str, answer: Mapping[str, Any]) -> None:
         raise DataServiceError(f"The configuration of the test run of {job!r} is not valid: {first_line(errors[0])}")
 
 
-def follow(webserver: Webserver, run: TestRun, seconds: float, say: Callable[[str], None]) -> None:
+def follow(
+    webserver: Webserver, run: TestRun, seconds: float, say: Callable[[str], None], interrupted: threading.Event
+) -> None:
     """Wait for the end of a run; on a time-out or an interrupt, cancel it.
 
     Args:
@@ -175,24 +178,24 @@ def follow(webserver: Webserver, run: TestRun, seconds: float, say: Callable[[st
         run: The run.
         seconds: How long to wait.
         say: Is told the run's page and each new status.
+        interrupted: Is set by whoever wants this to end. (An exception raised by a signal may be lost in a finaliser.)
 
     Raises:
+        KeyboardInterrupt: If it was interrupted.
         DataServiceError: If it did not succeed in time, with the sentence of the step that failed.
     """
     deadline, known = time.monotonic() + seconds, ""
-    try:
-        say(f"Test run of {run.job}: {run.url}")
-        while time.monotonic() < deadline:
-            status = webserver.query(_STATUS, r=run.run_id)["runOrError"].get("status", "UNKNOWN")
-            if status != known:
-                say(status)
-                known = status
-            if status in _ENDED:
-                break
-            time.sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
-        webserver.query(_CANCEL, r=run.run_id)
-        raise
+    say(f"Test run of {run.job}: {run.url}")
+    while time.monotonic() < deadline:
+        status = webserver.query(_STATUS, r=run.run_id)["runOrError"].get("status", "UNKNOWN")
+        if status != known:
+            say(status)
+            known = status
+        if status in _ENDED:
+            break
+        if interrupted.wait(_POLL_SECONDS):
+            webserver.query(_CANCEL, r=run.run_id)
+            raise KeyboardInterrupt
     if known == "SUCCESS":
         return
     if known not in _ENDED:

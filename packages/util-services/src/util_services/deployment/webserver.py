@@ -46,9 +46,7 @@ class Webserver:
                 f"The address {_without_password(url)!r} is none: give the webserver's, such as https://dagster.example.org."
             )
         self.shown = _without_password(self.url)
-        self._session = requests.Session()
-        if value := os.environ.get(AUTHORIZATION):
-            self._session.auth = _Authorization(value)
+        self._once, self._repeating = _session(0), _session(_ATTEMPTS)
 
     def query(self, query: str, *, repeat: bool = True, **variables: Any) -> dict[str, Any]:
         """Run a GraphQL operation.
@@ -67,20 +65,10 @@ class Webserver:
             RefusedError: If it cannot do what is asked.
             DataServiceError: If it denies access, or is no Dagster webserver.
         """
-        retries = Retry(
-            total=_ATTEMPTS,
-            read=_ATTEMPTS if repeat else 0,
-            status=_ATTEMPTS if repeat else 0,
-            status_forcelist=_PASSING if repeat else (),
-            allowed_methods=None,
-            backoff_factor=_BACKOFF_SECONDS,
-            raise_on_status=False,
-        )
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retries))
+        session = self._repeating if repeat else self._once
         body = {"query": query, "variables": variables}
         try:
-            answer = self._session.post(f"{self.url}/graphql", json=body, timeout=_TIMEOUT_SECONDS)
+            answer = session.post(f"{self.url}/graphql", json=body, timeout=_TIMEOUT_SECONDS)
         except requests.exceptions.SSLError:
             raise UnreachableError(
                 f"The certificate of the Dagster webserver at {self.shown} is not trusted: set REQUESTS_CA_BUNDLE to "
@@ -115,6 +103,25 @@ class Webserver:
             raise RefusedError(f"The Dagster webserver at {self.shown} refuses the request: {first_line(errors[0])}")
         data: dict[str, Any] = content["data"]
         return data
+
+
+def _session(repeats: int) -> requests.Session:
+    """Make a session that sends a request again if it could not connect, and up to so often if no answer came."""
+    retries = Retry(
+        total=_ATTEMPTS,
+        read=repeats,
+        status=repeats,
+        status_forcelist=_PASSING if repeats else (),
+        allowed_methods=None,
+        backoff_factor=_BACKOFF_SECONDS,
+        raise_on_status=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retries))
+    if value := os.environ.get(AUTHORIZATION):
+        session.auth = _Authorization(value)
+    return session
 
 
 class _Authorization(requests.auth.AuthBase):
