@@ -36,6 +36,7 @@ LOCATION = "template-code-location"
 OUTER = {"deployments", "imagePullSecrets"}  # keys that the chart passes on to its subchart and checks itself
 KEYS = "packages/field-level-pseudo-anonymisation/docs/keys.md"
 OPTIONAL = {"HIERARCHIES_DIR"}  # must name a folder that is there, and there is none before the operator makes one
+ON_SPARK = {"ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "STAGING_URI"}  # for who has a cluster
 DEVELOPMENT_ONLY = {"KEY_FILE", "VAULT_TOKEN"}  # in the cluster, runs log in to OpenBao by their service account
 
 Values = dict[str, Any]
@@ -325,7 +326,7 @@ def test_the_location_has_every_setting_of_the_readme_and_no_other(values: Value
     documented = table("README.md", "## Configuration")
     assert "S3_ALLOWED_BUCKETS" in documented
     given = settings(values).keys()
-    assert documented - given == DEVELOPMENT_ONLY | OPTIONAL
+    assert documented - given == DEVELOPMENT_ONLY | OPTIONAL | ON_SPARK
     known = documented | table(KEYS, "## Where keys lie") | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
     assert given <= known
 
