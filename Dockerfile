@@ -27,7 +27,8 @@ ARG PIP_CERT
 ARG SSL_CERT_FILE
 
 ARG UV_VERSION=0.13.9
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=netrc,target=/root/.netrc \
+ENV PIP_CACHE_DIR=/cache/pip UV_CACHE_DIR=/cache/uv NETRC=/run/secrets/netrc
+RUN --mount=type=cache,target=/cache/pip --mount=type=secret,id=netrc \
     python3 -m venv /opt/uv && /opt/uv/bin/pip install --quiet "uv==${UV_VERSION}"
 ENV PATH=/opt/uv/bin:$PATH \
     UV_COMPILE_BYTECODE=1 \
@@ -43,7 +44,7 @@ ARG EXTRAS="deployment surrogates countries"
 ARG LANGUAGE_MODELS=""
 # What packages test themselves with stays out.
 # hadolint ignore=SC2046
-RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
+RUN --mount=type=cache,target=/cache/uv --mount=type=secret,id=netrc \
     uv venv --quiet --python "$(command -v python3)" \
  && uv sync --quiet --no-dev --no-install-workspace $(printf -- '--extra %s ' ${EXTRAS} ${LANGUAGE_MODELS:+names}) \
  && printf '%s\n' "${LANGUAGE_MODELS}" > /tmp/models.txt \
@@ -53,7 +54,7 @@ RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,targe
 # The packages of this repository apart from all others: a commit adds kilobytes to what a node must pull.
 WORKDIR /source
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv --mount=type=secret,id=netrc,target=/root/.netrc \
+RUN --mount=type=cache,target=/cache/uv --mount=type=secret,id=netrc \
     uv build --quiet --all-packages --wheel --out-dir /tmp/wheels \
  && uv pip install --quiet --no-deps --target /app/services /tmp/wheels/*.whl
 
