@@ -6,13 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml
 from images import image, image_registry, image_tools, source  # noqa: F401 - fixtures
-from served import LOCATION, Webserver
+from served import LOCATION, Webserver, serving, without_daemon
 
 from util_services.local_stack import fill_bucket
 from util_services.sample_keys import SAMPLE_KEY, SAMPLE_KEY_NAME
-from util_services.servers import HOST, KeyServer, ObjectStore, answers, free_port, running
+from util_services.servers import HOST, KeyServer, ObjectStore, free_port, running
 
 PROJECT = Path(__file__).parents[1]
 
@@ -21,13 +20,8 @@ PROJECT = Path(__file__).parents[1]
 def webserver(_store: ObjectStore, _vault: KeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
     """`dagster api grpc` as the image runs it, and a webserver in front of it."""
     home = tmp_path_factory.mktemp("served")
-    port, ui_port = free_port(), free_port()
-    workspace = home / "workspace.yaml"
-    server = {"host": HOST, "port": port, "location_name": LOCATION}
-    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-    coordinator = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}  # no daemon here
-    settings = {"telemetry": {"enabled": False}, "run_coordinator": coordinator}
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    port = free_port()
+    workspace = without_daemon(home, port, LOCATION)
     (home / "data" / "examples").mkdir(parents=True)
     for file in (PROJECT / "examples").iterdir():
         (home / "data" / "examples" / file.name).write_bytes(file.read_bytes())
@@ -43,16 +37,11 @@ def webserver(_store: ObjectStore, _vault: KeyServer, tmp_path_factory: pytest.T
     dagster = [sys.executable, "-m", "dagster"]
     module = ["-m", "template_code_location.repository"]
     grpc = [*dagster, "api", "grpc", *module, "-h", HOST, "-p", str(port), "--location-name", LOCATION]
-    ui = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(ui_port), "-w", str(workspace)]
-    url = f"http://{HOST}:{ui_port}"
     with ExitStack() as stack:
         stack.enter_context(
             running(grpc, home / "grpc.log", lambda: "Started Dagster code server" in log(home), environment)
         )
-        stack.enter_context(
-            running(ui, home / "ui.log", lambda: answers(f"{url}/server_info"), environment, disposable=True)
-        )
-        yield Webserver(url)
+        yield Webserver(stack.enter_context(serving(workspace, home, free_port(), environment)))
 
 
 def log(home: Path) -> str:

@@ -1,13 +1,42 @@
-"""A client for the GraphQL of a Dagster webserver that serves the code location."""
+"""A Dagster webserver that serves the code location, and a client for its GraphQL."""
 
 import json
-import time
+import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
+from polling import until
+
+from util_services.servers import HOST, answers, running
+
 LOCATION = "template_code_location"
+
+
+def without_daemon(home: Path, port: int, location: str) -> Path:
+    """Write the settings of an instance that starts runs itself, and a workspace of one code server, which it gives."""
+    coordinator = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}
+    settings = {"telemetry": {"enabled": False}, "run_coordinator": coordinator}
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    server = {"host": HOST, "port": port, "location_name": location}
+    workspace = home / "workspace.yaml"
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
+    return workspace
+
+
+@contextmanager
+def serving(workspace: Path, home: Path, port: int, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run a webserver until the block ends; gives its address."""
+    url = f"http://{HOST}:{port}"
+    command = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(port), "-w", str(workspace)]
+    environment = {"DAGSTER_HOME": str(home), **environment}
+    with running(command, home / "ui.log", lambda: answers(f"{url}/server_info"), environment, disposable=True):
+        yield url
 
 
 @dataclass(frozen=True)
@@ -69,10 +98,10 @@ class Webserver:
         )["launchRun"]
         assert launched["__typename"] == "LaunchRunSuccess", launched
         run_id = launched["run"]["runId"]
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+
+        def ended() -> str | None:
             run = self.query("query($r: ID!) { runOrError(runId: $r) { ... on Run { status } } }", r=run_id)
-            if (status := run["runOrError"]["status"]) in {"SUCCESS", "FAILURE", "CANCELED"}:
-                return run_id, status
-            time.sleep(0.3)
-        raise TimeoutError(run_id)
+            status = str(run["runOrError"]["status"])
+            return status if status in {"SUCCESS", "FAILURE", "CANCELED"} else None
+
+        return run_id, until(ended, seconds, lambda: f"the run {run_id} goes on")

@@ -23,11 +23,11 @@ from dagster import DagsterInstance, DagsterRunStatus
 from dagster._core.storage.dagster_run import DagsterRun
 from dagster._daemon.cli import create_dagster_daemon_cli
 from polling import until
-from served import Webserver
+from served import Webserver, serving
 
 from util_services.deployment import command, webserver
 from util_services.local_stack import fill_bucket
-from util_services.servers import HOST, KeyServer, ObjectStore, answers, free_port, running
+from util_services.servers import HOST, KeyServer, ObjectStore, free_port, running
 
 PROJECT = Path(__file__).parents[1]
 DEPLOY = PROJECT / "deploy"
@@ -106,26 +106,17 @@ def deployment(
         deployment = Deployment(home, f"http://{HOST}:{ui_port}", port, environment, database, _store)
         stack.callback(deployment.server.close)
         deployment.roll_out(GOOD)
-        workspace = ["-w", str(DEPLOY / "workspace.yaml")]
-        daemon, ui = home / "daemon.log", home / "ui.log"
+        workspace, daemon = DEPLOY / "workspace.yaml", home / "daemon.log"
         stack.enter_context(
             running(
-                [sys.executable, "-m", "dagster._daemon", "run", *workspace],
+                [sys.executable, "-m", "dagster._daemon", "run", "-w", str(workspace)],
                 daemon,
                 lambda: "Instance is configured with the following daemons" in daemon.read_text(),
                 environment,
                 disposable=True,
             )
         )
-        stack.enter_context(
-            running(
-                [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(ui_port), *workspace],
-                ui,
-                lambda: answers(f"{deployment.url}/server_info"),
-                environment,
-                disposable=True,
-            )
-        )
+        stack.enter_context(serving(workspace, home, ui_port, environment))
         yield deployment
 
 

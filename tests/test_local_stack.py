@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from polling import until
 from served import Webserver
 
 PROJECT = Path(__file__).parents[1]
@@ -96,13 +96,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert list(temporary.glob("simpl-local-*")) == []
 
 
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def test_urls_and_what_to_click_are_told_and_a_taken_port_is_evaded(stack: Stack) -> None:
     assert "Launchpad" in stack.said
     assert re.search(r"^S3 endpoint +http://127\.0\.0\.1:\d+   \(port \d+ is taken\)$", stack.said, flags=re.MULTILINE)
@@ -118,7 +111,7 @@ def test_a_job_on_s3_runs_in_it_and_the_daemon_tells_of_its_end(stack: Stack) ->
     config = yaml.safe_load(webserver.default_config("k_anonymity_job_s3"))
     run_id, status = webserver.run("k_anonymity_job_s3", config)
     assert status == "SUCCESS"
-    wait_for(lambda: stack.posted)
+    until(lambda: stack.posted or None, 60, lambda: "nothing was posted")
     assert stack.posted[0]["title"] == "k_anonymity_job_s3: SUCCESS"
     assert f"Link: {webserver.url}/runs/{run_id}" in stack.posted[0]["message"]
 
@@ -156,8 +149,10 @@ def test_a_steward_finds_the_job_the_defaults_and_the_report_in_the_ui(stack: St
                 return False
             return True
 
-        wait_for(report_is_open)
+        until(lambda: report_is_open() or None, 60, lambda: "a preview was opened, and no report")
         charts = page.locator("img[src^='data:image/svg+xml']")
-        wait_for(lambda: charts.count() > 3 and charts.evaluate_all(DRAWN))
+        until(
+            lambda: (charts.count() > 3 and charts.evaluate_all(DRAWN)) or None, 60, lambda: f"{charts.count()} charts"
+        )
         page.screenshot(path=shots / "report.png")
         browser.close()

@@ -29,6 +29,7 @@ from cluster import LOCATION, Cluster
 from forge import Forge, forge
 from images import BUILDAH, CERTIFICATES, INDEX_SETTINGS, base_image, buildah, what_is_missing
 from runner import PROJECT, WORKFLOWS, Outcome, run, run_blocks
+from served import serving, without_daemon
 
 from util_services.deployment.manifest import set_tag
 from util_services.servers import HOST, answers, free_port, running
@@ -223,7 +224,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cluster.folder.mkdir()
         cluster.start()
         stack.callback(cluster.stop)
-        stack.enter_context(run_webserver(folder / "dagster", cluster.port, ui))
+        home = folder / "dagster"
+        home.mkdir()
+        stack.enter_context(serving(without_daemon(home, cluster.port, LOCATION), home, ui, {}))
         yield made
 
 
@@ -291,19 +294,6 @@ def run_registry(folder: Path, port: int) -> Any:
     (folder / "registry.yaml").write_text(yaml.safe_dump(settings))
     command = ["env", "-u", "REGISTRY_AUTH_FILE", "docker-registry", "serve", str(folder / "registry.yaml")]
     return running(command, folder / "registry.log", lambda: answers(f"http://{HOST}:{port}/v2/"), disposable=True)
-
-
-def run_webserver(home: Path, port: int, ui: int) -> Any:
-    home.mkdir()
-    server = {"host": HOST, "port": port, "location_name": LOCATION}
-    (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-    coordinator = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}  # no daemon here
-    settings = {"telemetry": {"enabled": False}, "run_coordinator": coordinator}
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
-    workspace = ["-w", str(home / "workspace.yaml")]
-    command = [sys.executable, "-m", "dagster_webserver", "-h", HOST, "-p", str(ui), *workspace]
-    ready = lambda: answers(f"http://{HOST}:{ui}/server_info")  # noqa: E731
-    return running(command, home / "ui.log", ready, {"DAGSTER_HOME": str(home)}, disposable=True)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from util_services.deployment.location import check_jobs, loaded, reload, wait_for_tag
@@ -17,6 +17,7 @@ from util_services.errors import DataServiceError
 
 URL = "DAGSTER_WEBSERVER_URL"
 LOCATION = "DAGSTER_CODE_LOCATION"
+Run = Callable[[argparse.Namespace], None]
 _FAILED, _UNREACHABLE, _INTERRUPTED = 1, 3, 130
 _EPILOG = f"""\
 environment:
@@ -63,61 +64,41 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    manifest, webserver = _manifest_options(), _webserver_options()
+    manifest, webserver, settle = _manifest_options(), _webserver_options(), _settle_option()
 
-    current = commands.add_parser("current", parents=[manifest], help="print the image tag that a manifest names")
-    current.set_defaults(run=_current)
+    def command(name: str, run: Run, text: str, *options: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=options, help=text)
+        added.set_defaults(run=run)
+        return added
 
-    image = commands.add_parser(
-        "set-image", parents=[manifest], help="name another image tag in a manifest, and change nothing else"
-    )
+    command("current", _current, "print the image tag that a manifest names", manifest)
+
+    image = command("set-image", _set_image, "name another image tag in a manifest, and change nothing else", manifest)
     image.add_argument("--tag", required=True, metavar="T", help="a commit or version, never latest")
-    image.set_defaults(run=_set_image)
 
-    again = commands.add_parser(
-        "reload",
-        parents=[webserver],
-        help="have the webserver load a code location anew; tells why if it does not load",
-    )
-    _add_settle(again)
-    again.set_defaults(run=_reload)
+    text = "have the webserver load a code location anew; tells why if it does not load"
+    command("reload", _reload, text, webserver, settle)
 
-    verify = commands.add_parser(
-        "verify", parents=[webserver], help="wait until the loaded image has a tag, then look for every expected job"
-    )
+    text = "wait until the loaded image has a tag, then look for every expected job"
+    verify = command("verify", _verify, text, webserver, settle)
     verify.add_argument("--tag", required=True, metavar="T", help="the tag that must be loaded")
     verify.add_argument("--jobs", default="", metavar="A,B", help="jobs that must be there")
-    verify.add_argument(
-        "--jobs-from",
-        type=Path,
-        metavar="FILE",
-        help="file that names such a job on each line, as simpl-deploy jobs prints them",
-    )
-    _add_settle(verify)
-    verify.set_defaults(run=_verify)
+    text = "file that names such a job on each line, as simpl-deploy jobs prints them"
+    verify.add_argument("--jobs-from", type=Path, metavar="FILE", help=text)
 
-    jobs = commands.add_parser("jobs", help="print the names of the jobs in a module's Definitions")
+    jobs = command("jobs", _jobs, "print the names of the jobs in a module's Definitions")
     jobs.add_argument("-m", "--module", required=True, metavar="M", help="such as template_code_location.repository")
-    jobs.set_defaults(run=_jobs)
 
-    test = commands.add_parser(
-        "test-run", parents=[webserver], help="run a job, on a slice of its data if you like, and wait for the outcome"
-    )
+    text = "run a job, on a slice of its data if you like, and wait for the outcome"
+    test = command("test-run", _test_run, text, webserver)
     test.add_argument("--job", required=True, metavar="J", help="name of the job")
-    test.add_argument(
-        "--config", type=Path, metavar="F", help="YAML file with its run configuration (default: the job's own)"
-    )
+    text = "YAML file with its run configuration (default: the job's own)"
+    test.add_argument("--config", type=Path, metavar="F", help=text)
     test.add_argument("--limit-rows", type=_positive, metavar="N", help="read only so many rows at every step that can")
-    test.set_defaults(run=_test_run)
 
-    back = commands.add_parser(
-        "rollback",
-        parents=[manifest],
-        help="name an earlier image tag in a manifest; with --url, wait until it is loaded",
-    )
+    text = "name an earlier image tag in a manifest; with --url, wait until it is loaded"
+    back = command("rollback", _rollback, text, manifest, webserver)
     back.add_argument("--to", required=True, metavar="T", help="the tag to go back to")
-    _add_webserver(back)
-    back.set_defaults(run=_rollback)
     return parser
 
 
@@ -130,28 +111,26 @@ def _manifest_options() -> argparse.ArgumentParser:
 
 def _webserver_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(add_help=False)
-    _add_webserver(options)
+    options.add_argument("--url", default=os.environ.get(URL), metavar="U", help="address of the Dagster webserver")
+    options.add_argument(
+        "--location", default=os.environ.get(LOCATION), metavar="L", help="the code location's name in the workspace"
+    )
+    options.add_argument(
+        "--timeout", type=_positive, default=300, metavar="SECONDS", help="how long to wait (default: %(default)s)"
+    )
     return options
 
 
-def _add_webserver(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", default=os.environ.get(URL), metavar="U", help="address of the Dagster webserver")
-    parser.add_argument(
-        "--location", default=os.environ.get(LOCATION), metavar="L", help="the code location's name in the workspace"
-    )
-    parser.add_argument(
-        "--timeout", type=_positive, default=300, metavar="SECONDS", help="how long to wait (default: %(default)s)"
-    )
-
-
-def _add_settle(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _settle_option() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument(
         "--settle",
         type=_positive,
         default=60,
         metavar="SECONDS",
         help="how long code that does not load may be that of the server before (default: %(default)s)",
     )
+    return options
 
 
 def _positive(text: str) -> int:

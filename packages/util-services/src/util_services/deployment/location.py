@@ -11,7 +11,7 @@ from util_services.errors import DataServiceError, nearest
 _STACK_LINES = 12
 _POLL_SECONDS = 2.0
 # A code server that is starting, or was stopped in a rollout; any other load error is the code's own.
-_NOT_THERE_YET = ("DagsterUserCodeUnreachableError", "UserCodeUnreachable", "DagsterUserCodeProcessError")
+_NOT_THERE_YET = ("UserCodeUnreachable", "DagsterUserCodeProcessError")
 
 _ENTRY = """
   name

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,7 +68,7 @@ query($r: ID!, $after: String) { logsForRun(runId: $r, afterCursor: $after) {
 
 
 @dataclass(frozen=True)
-class TestRun:
+class LaunchedRun:
     """A run that was launched.
 
     Attributes:
@@ -76,8 +76,6 @@ class TestRun:
         run_id: Its id.
         url: Its page in the UI.
     """
-
-    __test__ = False  # pytest takes it for tests otherwise
 
     job: str
     run_id: str
@@ -114,28 +112,26 @@ def run_config(webserver: Webserver, location: Location, job: str, given: str | 
         item["key"]: {field["name"]: field["configTypeKey"] for field in item.get("fields") or []}
         for item in schema["allConfigTypes"]
     }
-    limited, changed = _limited(config, schema["rootConfigType"]["key"], types, limit_rows)
-    if not changed:
+    slices = list(_slices(config, schema["rootConfigType"]["key"], types))
+    if not slices:
         raise DataServiceError(f"No step of the job {job!r} can read a slice: leave --limit-rows out.")
-    return limited
+    for step in slices:
+        step[LIMIT] = limit_rows
+    return config
 
 
-def _limited(config: Any, key: str, types: Mapping[str, Mapping[str, str]], rows: int) -> tuple[Any, bool]:
-    """Set the limit wherever the configuration's type has it."""
-    if not isinstance(config, dict):
-        return config, False
+def _slices(config: Any, key: str, types: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+    """Find the parts of a configuration whose type has the limit."""
     fields = types.get(key, {})
-    result, changed = dict(config), LIMIT in fields
-    if changed:
-        result[LIMIT] = rows
-    for name, value in config.items():
-        if name in fields:
-            result[name], below = (result[name], False) if name == LIMIT else _limited(value, fields[name], types, rows)
-            changed |= below
-    return result, changed
+    if not isinstance(config, dict):
+        return
+    if LIMIT in fields:
+        yield config
+    for name in config.keys() & fields.keys():
+        yield from _slices(config[name], fields[name], types)
 
 
-def launch(webserver: Webserver, location: Location, job: str, config: Any) -> TestRun:
+def launch(webserver: Webserver, location: Location, job: str, config: Any) -> LaunchedRun:
     """Validate a configuration and launch a run with it; its tag ``simpl-deploy`` is ``test-run``.
 
     Raises:
@@ -145,11 +141,7 @@ def launch(webserver: Webserver, location: Location, job: str, config: Any) -> T
     validated = webserver.query(_VALIDATE, s=selector, c=config)["isPipelineConfigValid"]
     _refuse_errors(job, validated)
     parameters = {
-        "selector": {
-            "jobName": job,
-            "repositoryName": location.repository,
-            "repositoryLocationName": location.name,
-        },
+        "selector": selector,
         "runConfigData": config,
         "mode": "default",
         "executionMetadata": {"tags": [{"key": "simpl-deploy", "value": "test-run"}]},
@@ -160,7 +152,7 @@ def launch(webserver: Webserver, location: Location, job: str, config: Any) -> T
         reason = first_line(launched) if launched.get("message") else launched["__typename"]
         raise DataServiceError(f"The test run of {job!r} was not launched: {reason}")
     run_id = launched["run"]["runId"]
-    return TestRun(job, run_id, f"{webserver.shown}/runs/{run_id}")
+    return LaunchedRun(job, run_id, f"{webserver.shown}/runs/{run_id}")
 
 
 def _refuse_errors(job: str, answer: Mapping[str, Any]) -> None:
@@ -169,7 +161,7 @@ def _refuse_errors(job: str, answer: Mapping[str, Any]) -> None:
 
 
 def follow(
-    webserver: Webserver, run: TestRun, seconds: float, say: Callable[[str], None], interrupted: threading.Event
+    webserver: Webserver, run: LaunchedRun, seconds: float, say: Callable[[str], None], interrupted: threading.Event
 ) -> None:
     """Wait for the end of a run; on a time-out or an interrupt, cancel it.
 
