@@ -14,6 +14,7 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 
+from data_processing.evaluation import how_many
 from data_processing.expressions.values import Kind, Value, column, to_date, to_number
 from data_processing.looks import LOOKS
 from data_processing.role_rules import Figures, Hierarchy, Proposal, Role, hierarchy, proposed
@@ -204,7 +205,7 @@ def _looks(frame: nw.LazyFrame[Any], values: Mapping[str, Value]) -> dict[str, s
         for name, value in texts.items()
         for look in LOOKS.values()
     ]
-    counts += [value.present.cast(nw.Int64).sum().alias(f"{name}/") for name, value in texts.items()]
+    counts += [how_many(value.present).alias(f"{name}/") for name, value in texts.items()]
     figures = collected(frame.head(_SHAPED_ROWS).select(*counts)).rows(named=True)[0]
     for name in texts:
         enough = max((figures[f"{name}/"] or 0) * _MOSTLY, 1)
@@ -226,8 +227,8 @@ def _shapes(
         if look := LOOKS.get(looks[name]):
             looks_so = value.where(value.cells.str.contains(rf"\A(?:{look.pattern})\z"))
         aggregates += [
-            looks_so.cast(nw.Int64).sum().alias(f"{name}/so"),
-            value.present.cast(nw.Int64).sum().alias(f"{name}/present"),
+            how_many(looks_so).alias(f"{name}/so"),
+            how_many(value.present).alias(f"{name}/present"),
             length.min().alias(f"{name}/least"),
             length.mean().alias(f"{name}/mean"),
             length.max().alias(f"{name}/most"),
@@ -250,7 +251,7 @@ def _frequencies(frame: nw.LazyFrame[Any], name: str) -> tuple[float, tuple[tupl
     """Give the share of cells whose value is unique, and the most frequent values with their counts."""
     counted = frame.select(name).filter(~nw.col(name).is_null()).group_by(name).agg(nw.len().alias(_ROWS))
     rows = nw.col(_ROWS)
-    totals = collected(counted.select((rows == 1).cast(nw.Int64).sum().alias("unique"), rows.sum().alias("all")))
+    totals = collected(counted.select(how_many(rows == 1).alias("unique"), rows.sum().alias("all")))
     unique, all_ = totals.rows()[0]
     frequent = collected(counted.sort(_ROWS, name, descending=[True, False]).head(_FREQUENT))
     return (unique or 0) / max(all_ or 0, 1), tuple((value, int(count)) for value, count in frequent.iter_rows())
@@ -299,7 +300,7 @@ def _distributions(
         for name in known
     }
     bins = [
-        ((nw.col(name) >= low) & (nw.col(name) < high)).cast(nw.Int64).sum().alias(f"{name}/{place}")
+        how_many((nw.col(name) >= low) & (nw.col(name) < high)).alias(f"{name}/{place}")
         for name in known
         for place, (low, high) in enumerate(itertools.pairwise(edges[name]))
     ]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import narwhals as nw
 
+from data_processing.evaluation import how_many
 from data_processing.expressions import check_pattern, parse
 from data_processing.expressions.nodes import together
 from data_processing.expressions.values import Kind, Value, column, constant, converted, to_date
@@ -271,7 +272,7 @@ class ShareExpectation(Expectation):
 
     def aggregates(self, table: Table) -> list[nw.Expr]:
         """Count the rows that meet it and those that count."""
-        return [each.cast(nw.Int64).sum() for each in self.holds(table)]
+        return [how_many(each) for each in self.holds(table)]
 
     @property
     def expected(self) -> str:

@@ -17,6 +17,7 @@ import narwhals as nw
 import yaml
 
 from data_processing import csvw
+from data_processing.evaluation import how_many
 from data_processing.expressions import check_pattern
 from data_processing.expressions.values import Kind, Value, column, constant, converted, to_date, to_number
 from util_services.errors import DataServiceError, nearest
@@ -280,7 +281,7 @@ def validate(frame: nw.LazyFrame[Any], schema: TableSchema) -> Validation:
     if not checks:
         return Validation(frame, frame.head(0), None, nw.lit(""), ())
     failed = nw.any_horizontal(*(check.failed for check in checks), ignore_nulls=False)
-    counts = frame.select(*(check.failed.cast(nw.Int64).sum().alias(check.name) for check in checks))
+    counts = frame.select(*(how_many(check.failed).alias(check.name) for check in checks))
     broken = (nw.when(check.failed).then(nw.lit(check.name)) for check in checks)
     return Validation(
         amended(frame, {}, ~failed),
