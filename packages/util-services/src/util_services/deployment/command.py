@@ -193,7 +193,7 @@ def _test_run(options: argparse.Namespace) -> None:
 
 def _rollback(options: argparse.Namespace) -> None:
     changed = set_tag(options.file, options.to, options.deployment)
-    _say(f"{options.file} {'names' if changed else 'already names'} the tag {options.to} again.")
+    _say(f"{options.file} {'names' if changed else 'already names'} the tag {options.to}{' again' if changed else ''}.")
     if options.url:
         webserver, name = _webserver(options), _location(options)
         location = wait_for_tag(webserver, name, options.to, options.timeout, options.timeout)
