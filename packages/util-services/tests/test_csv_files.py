@@ -15,7 +15,7 @@ def read(file: CsvFile, *, in_pieces: bool) -> pa.Table | str:
     try:
         names = file.column_names()
         batches = file.batches(names) if in_pieces else file._batches(names)
-        return pa.Table.from_batches(batches, pa.schema([(name, pa.large_string()) for name in names]))
+        return pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in names]))
     except DataServiceError as error:
         return str(error)
 
@@ -65,6 +65,19 @@ def test_a_file_without_quotes_is_read_in_pieces_from_end_to_end(
     table = read(CsvFile(path, CsvDialect(), None), in_pieces=True)
     assert isinstance(table, pa.Table)
     assert table["a"].to_pylist() == [str(number) for number in range(1001)]
+
+
+@pytest.mark.parametrize("cell", [b"\xff", b"\xc3", b'"\xe4,\xbd\xa0"', b"\xed\xa0\x80"])
+def test_a_piece_that_is_not_utf8_is_refused_and_its_row_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: bytes
+) -> None:
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 64)
+    path = tmp_path / "in.csv"
+    path.write_bytes(b"a,b\n" + b"1,\xe4\xbd\xa0\n" * 100 + b"2," + cell + b"\n" + b"3,x\n" * 100)
+    file = CsvFile(path, CsvDialect(), None)
+    told = read(file, in_pieces=True)
+    assert told == read(file, in_pieces=False)
+    assert str(told).startswith("The input file is not valid utf-8 in row 102")
 
 
 def test_stopping_early_leaves_no_thread_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from util_services.csv_pieces import CutWithinARowError, Pieces
+from util_services.csv_pieces import CutWithinARowError, Pieces, memory_pool
 from util_services.errors import DataServiceError
 
 Compression = Literal["gzip", "zstd"]
@@ -179,7 +179,8 @@ class CsvFile:
             autogenerate_column_names=header is None,
         )
         stream = pa.input_stream(self.path, compression=self.compression)
-        return pacsv.open_csv(stream, read, self._parse_options(names, handler), _texts(self._columns(names or [])))
+        convert = _texts(self._columns(names or []))
+        return pacsv.open_csv(stream, read, self._parse_options(names, handler), convert, memory_pool=memory_pool())
 
     def _columns(self, names: list[str]) -> list[str]:
         """Name the columns as Arrow does."""
@@ -244,7 +245,7 @@ class CsvFile:
 def _texts(columns: list[str]) -> pacsv.ConvertOptions:
     """Cells are text; an empty one is missing, a quoted empty one is not."""
     return pacsv.ConvertOptions(
-        column_types=dict.fromkeys(columns, pa.large_string()),
+        column_types=dict.fromkeys(columns, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -49,7 +49,13 @@ class Pieces:
         self._header = header
         self._columns = list(columns)
         self._parse = parse
-        self._convert = convert
+        self._convert = pacsv.ConvertOptions(
+            column_types=convert.column_types,
+            null_values=convert.null_values,
+            strings_can_be_null=convert.strings_can_be_null,
+            quoted_strings_can_be_null=convert.quoted_strings_can_be_null,
+            check_utf8=False,  # checked a piece at a time, which costs a quarter of checking each cell
+        )
         self._block_bytes = block_bytes
         self._mark = secrets.token_hex(16)
         self._last_row = f'"{self._mark}"{parse.delimiter * (len(columns) - 1)}\n'.encode()
@@ -79,7 +85,9 @@ class Pieces:
             column_names=None if in_file else self._columns,
         )
         try:
-            rows = pacsv.read_csv(pa.BufferReader(piece), read, self._parse, self._convert)
+            _check_utf8(piece)
+            source = pa.BufferReader(piece)
+            rows = pacsv.read_csv(source, read, self._parse, self._convert, memory_pool=memory_pool())
         except pa.ArrowException:
             raise CutWithinARowError from None
         last = rows.num_rows - 1
@@ -114,3 +122,22 @@ class Pieces:
         if window is None:
             window = self._windows.window = bytearray(2 * self._block_bytes + len(self._last_row) + 1)
         return window
+
+
+def _check_utf8(piece: pa.Buffer) -> None:
+    """Raise ``pyarrow.ArrowInvalid`` unless a piece is UTF-8: then its cells are, as they end at ASCII characters."""
+    offsets = pa.array([0, len(piece)], pa.int64()).buffers()[1]
+    pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, piece]).validate(full=True)
+
+
+@cache
+def memory_pool() -> pa.MemoryPool:
+    """Give the memory for parsed cells: jemalloc's, where Arrow was built with it.
+
+    Arrow's default takes huge pages, which a virtual machine whose host provides memory on demand may take longer to
+    get than to parse what goes into them.
+    """
+    try:
+        return pa.jemalloc_memory_pool()
+    except NotImplementedError:
+        return pa.default_memory_pool()

@@ -295,7 +295,7 @@ def batches_of(frame: pl.LazyFrame) -> CsvBatches | None:
 
 def as_frame(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> pl.DataFrame:
     """Take batches of text columns over into Polars, without copying the texts."""
-    frame = pl.DataFrame(pa.Table.from_batches(batches, pa.schema([(name, pa.large_string()) for name in names])))
+    frame = pl.DataFrame(pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in names])))
     frame.columns = list(names)  # Polars renames a column without a name
     return frame
 
@@ -318,7 +318,7 @@ def write_batches(batches: Iterable[pa.RecordBatch], names: Sequence[str], path:
         for batch in batches:
             writer = writer or _parquet_writer(path, batch)
             writer.write_batch(batch)
-        writer = writer or _parquet_writer(path, pa.record_batch([pa.array([], pa.large_string())] * len(names), names))
+        writer = writer or _parquet_writer(path, pa.record_batch([pa.array([], pa.string())] * len(names), names))
     finally:
         if writer:
             writer.close()
