@@ -9,7 +9,6 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from field_level_pseudo_anonymisation.distinct import DistinctValues, put_back
 from field_level_pseudo_anonymisation.keys import KeyStore
 from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.portable import Portable
@@ -19,6 +18,7 @@ from field_level_pseudo_anonymisation.techniques.constants import Drop
 from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique, domains
 from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope, Transform
+from util_services.distinct import DistinctValues, of_present, put_back
 from util_services.errors import DataServiceError
 from util_services.frames import map_batches
 
@@ -238,8 +238,6 @@ def _of_present(transform: Transform) -> Cells:
 
     def cells(texts: pl.Series, rows: pl.DataFrame) -> pl.Series:
         del rows
-        if not texts.null_count():
-            return transform(texts)
-        return put_back(texts.is_not_null(), transform(texts.drop_nulls()))
+        return of_present(transform, texts)
 
     return cells

@@ -98,7 +98,7 @@ def amended(
                 return nw.from_native(rows).with_columns(*new, **mark).select(*changed).to_native()
 
             AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
-    return result
+    return settle(result, frame)
 
 
 def map_batches(
@@ -153,6 +153,56 @@ def map_batches(
 
 
 _CELLS = "__cells__"
+
+_SETTLED = Origins[bool]()
+
+
+def settle(frame: nw.LazyFrame[Any], like: nw.LazyFrame[Any] | None = None) -> nw.LazyFrame[Any]:
+    """Note that a lazy table gives the same rows in the same order however often it is evaluated.
+
+    Args:
+        frame: The table.
+        like: Note it only if it is known of this one, of which the table was made row by row.
+
+    Returns:
+        The table itself.
+    """
+    if like is None or _SETTLED.of(nw.to_native(like)):
+        _SETTLED.remember(nw.to_native(frame), True)
+    return frame
+
+
+def computed_beside(
+    frame: nw.LazyFrame[Any],
+    function: BatchFunction,
+    inputs: Sequence[str],
+    outputs: Mapping[str, Any],
+    store: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
+) -> nw.LazyFrame[Any]:
+    """Append columns as :func:`map_batches` does, but compute them once, as what is stored.
+
+    Args:
+        frame: The table.
+        function: Gives a frame with the columns of ``outputs`` and the height of the batch.
+        inputs: Columns the function needs, at least one.
+        outputs: Narwhals data type of each column it gives; the table has none of them yet.
+        store: Evaluates a lazy table and gives it back, cheap to read. Of a table that is known to be settled it gets
+            the new columns alone, which are then put beside the others.
+
+    Examples:
+        >>> frame = settle(nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"]})))
+        >>> loud = lambda rows: rows.select(loud=pl.col("name").str.to_uppercase())
+        >>> stored = []
+        >>> both = computed_beside(frame, loud, ["name"], {"loud": nw.String}, lambda new: stored.append(new) or new)
+        >>> stored[0].columns, both.collect().rows()
+        (['loud'], [('Ann', 'ANN'), ('Bo', 'BO')])
+    """
+    computed = map_batches(frame, function, inputs, outputs)
+    native = nw.to_native(frame)
+    if not (isinstance(native, pl.LazyFrame) and _SETTLED.of(native)):
+        return store(computed)
+    new = store(computed.select(*outputs))
+    return settle(nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal")))
 
 
 def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:

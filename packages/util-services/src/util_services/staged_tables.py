@@ -11,7 +11,7 @@ import polars as pl
 from util_services import shelf
 from util_services.ahead import computed_ahead
 from util_services.formats import write_parquet
-from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins
+from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, settle
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
@@ -57,6 +57,7 @@ def scan(path: Path) -> pl.LazyFrame:
     """Give a staged table lazily, as it was."""
     frame = _amended(path) if _is_amended(path) else shelf.scan(path)
     _SCANS.remember(frame, path)
+    settle(nw.from_native(frame))
     return frame
 
 

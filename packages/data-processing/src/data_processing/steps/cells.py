@@ -9,7 +9,8 @@ import polars as pl
 from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text, spare
 from data_processing.steps.step import REASON, Outcome, Store
-from util_services.frames import amended, map_batches
+from util_services.distinct import DistinctValues, of_present
+from util_services.frames import amended, computed_beside, settle
 
 CellFunction = Callable[[pl.Series], pl.Series]
 """Takes some cells of a column and gives as many, of the same type."""
@@ -37,7 +38,7 @@ def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence
 
     Args:
         frame: The table.
-        function: Computes new cells.
+        function: Computes new cells from those that are not missing; equal ones of equal ones.
         columns: Columns to replace.
         store: Keeps what was computed.
 
@@ -51,10 +52,14 @@ def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence
         return Outcome(frame)
     new = dict(zip(columns, spare(frame, len(columns)), strict=True))
 
-    def batch(rows: pl.DataFrame) -> pl.DataFrame:
-        return pl.DataFrame({new[cells.name]: function(cells) for cells in rows.iter_columns()})
+    functions = {column: DistinctValues(function) for column in columns}
 
-    both = store(map_batches(frame, batch, columns, dict.fromkeys(new.values(), nw.String)))
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame(
+            {new[cells.name]: of_present(functions[cells.name], cells) for cells in rows.iter_columns()}
+        )
+
+    both = computed_beside(frame, batch, columns, dict.fromkeys(new.values(), nw.String), store)
     return exchanged(both, new, frame.collect_schema().names())
 
 
@@ -72,7 +77,7 @@ def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[s
         for column, other in new.items()
     ]
     frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
-    return Outcome(frame, written=tuple(new), changed=both.select(*changed) if changed else None)
+    return Outcome(settle(frame, both), written=tuple(new), changed=both.select(*changed) if changed else None)
 
 
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:

@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Literal
 
 import narwhals as nw
 
-from data_processing.evaluation import aggregated
+from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.cells import exchanged, replaced
 from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
 from data_processing.steps.selection import existing, is_text, spare, texts
 from data_processing.steps.step import Inputs, Outcome, Step, Store, parameter, refuse
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import numbered
+from util_services.frames import amended, numbered
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
 
@@ -39,15 +39,20 @@ class NormaliseMissingMarkers(Step):
         """Compare each cell with the markers."""
         del inputs
         markers = sorted({marker.strip().lower() for marker in self.markers})
-        return replaced(
-            frame,
-            {
-                column: nw.when(~nw.col(column).str.strip_chars().str.to_lowercase().is_in(markers)).then(
-                    nw.col(column)
-                )
-                for column in texts(self, frame, self.columns)
-            },
+        columns = texts(self, frame, self.columns)
+        marked = {column: _is_one_of(markers, nw.col(column)) for column in columns}
+        return Outcome(
+            amended(frame, {column: nw.when(~marked[column]).then(nw.col(column)) for column in columns}),
+            written=columns,
+            changed=frame.select(how_many(marked[column]).alias(column) for column in columns) if columns else None,
         )
+
+
+def _is_one_of(markers: Sequence[str], cells: nw.Expr) -> nw.Expr:
+    """Compare texts, whatever their case and surrounding space; only short ones are worth a look."""
+    bare = cells.str.strip_chars()
+    short = nw.when(bare.str.len_chars() <= max(map(len, markers), default=0)).then(bare)
+    return short.str.to_lowercase().is_in(markers).fill_null(value=False)
 
 
 @dataclass(frozen=True, kw_only=True)

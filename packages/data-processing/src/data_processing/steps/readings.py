@@ -12,7 +12,7 @@ from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.selection import spare
 from data_processing.steps.step import REASON, Step, Store
 from util_services.errors import DataServiceError
-from util_services.frames import map_batches
+from util_services.frames import computed_beside, settle
 
 ON_FAILURE = ("reject", "fail", "missing")
 FAILURE = (
@@ -68,7 +68,8 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
             for reading in readings
         )
 
-    both = store(map_batches(frame, batch, columns, {new[reading.column]: reading.dtype for reading in readings}))
+    outputs = {new[reading.column]: reading.dtype for reading in readings}
+    both = computed_beside(frame, batch, columns, outputs, store)
     failed = {
         reading.column: ~nw.col(reading.column).is_null() & nw.col(new[reading.column]).is_null()
         for reading in readings
@@ -88,7 +89,7 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
     )
     any_failed = nw.any_horizontal(*failed.values(), ignore_nulls=False)
     rejects = both.filter(any_failed).with_columns(reason.alias(REASON)).select(*names, REASON)
-    return Read(both.filter(~any_failed), new, rejects)
+    return Read(settle(both.filter(~any_failed), both), new, rejects)
 
 
 def _refuse(step: Step, readings: list[Reading], failures: Mapping[str, int]) -> None:

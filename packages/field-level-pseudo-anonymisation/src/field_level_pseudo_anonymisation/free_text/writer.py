@@ -7,7 +7,6 @@ from typing import Protocol
 
 import polars as pl
 
-from field_level_pseudo_anonymisation.distinct import DistinctValues
 from field_level_pseudo_anonymisation.free_text.envelopes import BARE_TECHNIQUE, LITERAL, MARKS, enveloped, find
 from field_level_pseudo_anonymisation.free_text.rewriting import Place, replaced, sealed
 from field_level_pseudo_anonymisation.free_text.samples import Samples
@@ -18,6 +17,7 @@ from field_level_pseudo_anonymisation.techniques import TECHNIQUES
 from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique
 from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Technique, Transform
+from util_services.distinct import DistinctValues
 
 _REVERSIBLE = frozenset(name for name, kind in TECHNIQUES.items() if issubclass(kind, ReversibleTechnique)) | {LITERAL}
 

@@ -2,11 +2,13 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import polars as pl
 import pyarrow as pa
 
-from field_level_pseudo_anonymisation.techniques.technique import Transform
+Transform = Callable[[pl.Series], pl.Series]
+"""Maps texts, none of them missing, to as many results."""
 
 _FEW_VALUES = 64
 _MOSTLY_DISTINCT, _MOSTLY_DISTINCT_CHEAP = 0.9, 0.3  # share of a batch from which on there is nothing to gain
@@ -102,6 +104,18 @@ class DistinctValues:
         elif self._known.estimated_size() < _MOST_BYTES:
             rows = pl.DataFrame({"value": new, "result": results}).with_columns(known=True)
             self._known = pl.concat([self._known, rows])
+
+
+def of_present(transform: Transform, texts: pl.Series) -> pl.Series:
+    """Transform the texts that are not missing.
+
+    Examples:
+        >>> of_present(lambda texts: texts.str.to_uppercase(), pl.Series(["a", None])).to_list()
+        ['A', None]
+    """
+    if not texts.null_count():
+        return transform(texts)
+    return put_back(texts.is_not_null(), transform(texts.drop_nulls()))
 
 
 def _look_up(texts: pl.Series, known: pl.DataFrame) -> pl.DataFrame:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from field_level_pseudo_anonymisation import distinct
-from field_level_pseudo_anonymisation.distinct import DistinctValues
+from util_services import distinct
+from util_services.distinct import DistinctValues
 
 
 class Costly:
