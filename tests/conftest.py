@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from images import image, image_registry, image_tools, source  # noqa: F401 - fixtures
 from served import LOCATION, Webserver, serving, without_daemon
+from spark_runs import here, on_spark, settings, spark_cluster, through_connect  # noqa: F401 - fixtures
 
 from util_services.local_stack import fill_bucket
 from util_services.sample_keys import SAMPLE_KEY, SAMPLE_KEY_NAME

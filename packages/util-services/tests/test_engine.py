@@ -98,12 +98,6 @@ def test_staging_is_on_a_folder_that_all_machines_share(monkeypatch: pytest.Monk
         staging_root()
 
 
-def test_what_runs_on_a_cluster_but_not_through_connect_is_told_without_the_details() -> None:
-    with pytest.raises(Failure) as caught, reported():
-        raise NotImplementedError("`replace_strict` is not (yet) implemented for pyspark[connect].")
-    assert str(caught.value.description).startswith("The run has a step that does not run through Spark Connect yet")
-
-
 def test_a_sentence_from_a_worker_is_told_as_it_is() -> None:
     with pytest.raises(Failure) as caught, reported():
         raise RuntimeError("Job aborted: Traceback\nutil_services.errors.DataServiceError: Row 2 is ragged.\n at org.x")

@@ -26,25 +26,28 @@ def released(
     hidden = dict.fromkeys(identifiers, SUPPRESSED)
     keeps_all = not recoded.suppressed
     if len(recoded.steps) == 1 and keeps_all:
-        return amended(frame, {**_labels(tuples, hierarchies, recoded.steps[0].levels), **hidden})
+        labels = _labels(tuples, hierarchies, recoded.steps[0].levels)
+        return amended(frame, {**labels, **hidden}, looking_up=tuples.columns)
     key, keys = _key(tuples)
     if len(recoded.steps) == 1:
         (step,) = recoded.steps
         keep = ~key.is_in(keys[~step.tuples].tolist())
-        return amended(frame, {**_labels(tuples, hierarchies, step.levels), **hidden}, keep)
+        labels = _labels(tuples, hierarchies, step.levels)
+        return amended(frame, {**labels, **hidden}, keep, looking_up=tuples.columns)
     number = "step"
     while number in frame.collect_schema().names():
         number += "_"
     # The step of each row, the last one by exclusion; rows without any go first.
+    kept_rows: nw.Expr | None = None
     if not keeps_all:
         kept = np.logical_or.reduce([step.tuples for step in recoded.steps])
-        frame = frame.filter(~key.is_in(keys[~kept & (tuples.counts > 0)].tolist()))
+        kept_rows = ~key.is_in(keys[~kept & (tuples.counts > 0)].tolist())
     step_of = nw.lit(len(recoded.steps) - 1)
     for position in reversed(range(len(recoded.steps) - 1)):
         own = keys[recoded.steps[position].tuples].tolist()
         step_of = nw.when(key.is_in(own)).then(nw.lit(position)).otherwise(step_of)
-    frame = frame.with_columns(step_of.alias(number))
-    changed = []
+    frame = amended(frame, {number: step_of}, kept_rows, looking_up=tuples.columns)
+    changed: dict[str, nw.Expr | str] = {}
     for column, (name, hierarchy) in enumerate(zip(tuples.columns, hierarchies, strict=True)):
         levels = [step.levels[column] for step in recoded.steps]
         if not any(levels):
@@ -53,16 +56,15 @@ def released(
         for position in reversed(range(len(levels) - 1)):
             own_label = _label(name, tuples.values[column], hierarchy, levels[position])
             expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
-        changed.append(expression.alias(name))
-    changed += [nw.lit(text).alias(name) for name, text in hidden.items()]
-    return (frame.with_columns(*changed) if changed else frame).drop(number)
+        changed[name] = expression
+    return amended(frame, {**changed, **hidden}, looking_up=[*tuples.columns, number]).drop(number)
 
 
 def generalised(
     frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node
 ) -> nw.LazyFrame[Any]:
     """Replace values by their groups' labels at one node, as :func:`released` does for a single step."""
-    return amended(frame, _labels(tuples, hierarchies, levels))
+    return amended(frame, _labels(tuples, hierarchies, levels), looking_up=tuples.columns)
 
 
 def _labels(tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node) -> dict[str, nw.Expr]:

@@ -9,22 +9,25 @@ import polars as pl
 from field_level_pseudo_anonymisation.keys import Key, KeyStore
 from field_level_pseudo_anonymisation.memory_key_store import MemoryKeyStore
 from field_level_pseudo_anonymisation.techniques.technique import Scope
-from util_services.errors import DataServiceError
 
 Make = Callable[[Scope], Callable[..., pl.Series]]
 
 
-class _AskedFor:
+class KeysAskedFor:
     """Remembers the keys that were fetched: they alone are sent along, and no access to the key store."""
 
     def __init__(self, store: KeyStore) -> None:
-        self.known: dict[str, Key] = {}
+        self._known: dict[str, Key] = {}
         self._store = store
 
     def key(self, name: str) -> Key:
         """Fetch a key."""
-        self.known[name] = self._store.key(name)
-        return self.known[name]
+        self._known[name] = self._store.key(name)
+        return self._known[name]
+
+    def __reduce__(self) -> tuple[type[MemoryKeyStore], tuple[dict[str, Any]]]:
+        """Give the keys that were fetched."""
+        return MemoryKeyStore, ({name: key.versions for name, key in self._known.items()},)
 
 
 class Portable:
@@ -46,25 +49,13 @@ class Portable:
     """
 
     def __init__(self, make: Make, scope: Scope) -> None:
-        self._make = make
-        self._scope = scope
-        self._keys = _AskedFor(scope.keys)
-        self._transform = make(replace(scope, keys=self._keys))
+        self._made_of = make, replace(scope, keys=KeysAskedFor(scope.keys))
+        self._transform = make(self._made_of[1])
 
     def __call__(self, *values: Any) -> pl.Series:
         """Transform values."""
         return self._transform(*values)
 
-    def __reduce__(self) -> tuple[Callable[..., "Portable"], tuple[Any, ...]]:
-        """Leave the session here: what it shares cannot be in two places."""
-        if self._scope.session.in_use:
-            raise DataServiceError(
-                "The technique tokenise keeps one mapping table for all rows, which does not run on Spark yet: start "
-                "the run with ENGINE=polars."
-            )
-        keys = MemoryKeyStore({name: key.versions for name, key in self._keys.known.items()})
-        return _made_again, (self._make, self._scope.field, keys, self._scope.run_salt)
-
-
-def _made_again(make: Make, field: str, keys: KeyStore, run_salt: bytes) -> Portable:
-    return Portable(make, Scope(field, keys, run_salt))
+    def __reduce__(self) -> tuple[type["Portable"], tuple[Make, Scope]]:
+        """Make it anew where it arrives."""
+        return Portable, self._made_of

@@ -1,7 +1,7 @@
 """Pseudonymising personal data inside free text and turning pseudonyms back; without Dagster."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 from typing import Any, TypedDict, Unpack
 
@@ -10,7 +10,6 @@ import polars as pl
 
 from field_level_pseudo_anonymisation.detection import Detector
 from field_level_pseudo_anonymisation.free_text.reader import Reader
-from field_level_pseudo_anonymisation.free_text.samples import Samples
 from field_level_pseudo_anonymisation.free_text.steps import TextReversal, TextStep, check_text_steps
 from field_level_pseudo_anonymisation.free_text.tally import Counts, TextTally
 from field_level_pseudo_anonymisation.free_text.writer import SpanDetector, Writer
@@ -19,7 +18,7 @@ from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import FAIL
 from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import evaluated_here, map_batches
+from util_services.frames import map_batches
 from util_services.texts import Text, cut
 
 Rewrite = Callable[[list[str]], tuple[list[str], Counts]]
@@ -58,14 +57,12 @@ class TextResult:
         tally: Counts; of pieces and lazy frames, those so far.
         session: What techniques keep until :meth:`finish`.
         language: Of the texts.
-        samples: What :attr:`cautions` are told from; never shown.
     """
 
     output: Any
     tally: TextTally
     session: Session
     language: str | None = None
-    samples: Samples = field(default_factory=Samples, repr=False)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -75,7 +72,7 @@ class TextResult:
     @property
     def cautions(self) -> list[str]:
         """Sentences on entities that are not as well protected as it seems; no value is in them."""
-        return self.samples.cautions()
+        return self.tally.samples.cautions()
 
     def finish(self) -> None:
         """Check the result once pieces or a lazy frame were read, and before it is released; else that is done.
@@ -124,7 +121,7 @@ def pseudonymise_text(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_text(text, writer, TextResult(None, TextTally(), session, language, writer.samples))
+    return _of_text(text, writer, TextResult(None, TextTally(writer.samples), session, language))
 
 
 def depseudonymise_text(
@@ -190,7 +187,7 @@ def pseudonymise_text_columns(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_columns(frame, columns, writer, TextResult(None, TextTally(), session, language, writer.samples))
+    return _of_columns(frame, columns, writer, TextResult(None, TextTally(writer.samples), session, language))
 
 
 def depseudonymise_text_columns(
@@ -251,13 +248,13 @@ def _segments(text: str) -> list[str]:
 def _of_columns(frame: Any, columns: Sequence[str], rewrite: Rewrite, result: TextResult) -> TextResult:
     data = nw.from_native(frame)
     lazy = data.lazy()
-    evaluated_here(lazy, "Finding personal data in text columns")
     _check_columns(columns, lazy.collect_schema())
+    tally = result.tally
 
     def batch(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(_cells(rows[column].cast(pl.String), rewrite, result.tally) for column in columns)
+        return rows.select(_cells(rows[column].cast(pl.String), rewrite, tally) for column in columns)
 
-    changed = map_batches(lazy, batch, columns, dict.fromkeys(columns, nw.String))
+    changed = map_batches(lazy, batch, columns, dict.fromkeys(columns, nw.String), tally)
     if isinstance(data, nw.LazyFrame):
         return replace(result, output=changed.to_native())
     done = replace(result, output=changed.collect(data.implementation).to_native())

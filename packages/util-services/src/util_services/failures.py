@@ -14,16 +14,6 @@ class InvalidRunConfigError(DagsterError):
     """A mistake that is found in a run configuration before the run starts, told in one sentence."""
 
 
-def _not_on_connect(error: Exception) -> str | None:
-    """Word what Narwhals does on a Spark cluster, but not through Spark Connect."""
-    if not (isinstance(error, NotImplementedError) and str(error).endswith("implemented for pyspark[connect].")):
-        return None
-    return (
-        "The run has a step that does not run through Spark Connect yet: set SPARK_MASTER in place of SPARK_REMOTE, or "
-        "start the run with ENGINE=polars."
-    )
-
-
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn exceptions of a block into a :class:`dagster.Failure` of one sentence.
@@ -41,7 +31,7 @@ def reported() -> Iterator[None]:
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
-        if sentence := quoted(error) or _not_on_connect(error):
+        if sentence := quoted(error):
             raise Failure(description=sentence, allow_retries=False) from None
         calls = traceback.extract_tb(error.__traceback__)
         known = [call for call in calls if "site-packages" not in call.filename]

@@ -65,7 +65,11 @@ AMENDMENTS = Origins[Amendment]()
 
 
 def amended(
-    frame: nw.LazyFrame[Any], columns: Mapping[str, nw.Expr | str], keep: nw.Expr | None = None
+    frame: nw.LazyFrame[Any],
+    columns: Mapping[str, nw.Expr | str],
+    keep: nw.Expr | None = None,
+    *,
+    looking_up: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
     """Leave out rows and replace columns, each cell from its own row alone.
 
@@ -75,6 +79,7 @@ def amended(
         frame: The table.
         columns: For each column to replace its new cells, or the one text that all get.
         keep: Which rows stay; default all.
+        looking_up: The columns that cells and ``keep`` depend on, if they look values up; see :func:`with_cells`.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": ["25", "26"]}))
@@ -82,23 +87,55 @@ def amended(
         [('*', '26')]
     """
     constants = {name: text for name, text in columns.items() if isinstance(text, str)}
-    new = [cells.alias(name) for name, cells in columns.items() if not isinstance(cells, str)]
-    left = frame if keep is None else frame.filter(keep)
-    result = left.with_columns(*new, **{name: nw.lit(text) for name, text in constants.items()}) if columns else left
+    cells = {name: new for name, new in columns.items() if not isinstance(new, str)}
+    mark = {} if keep is None else {KEPT: keep}
     source = nw.to_native(frame)
+    texts = {name: nw.lit(text) for name, text in constants.items()}
+    if looking_up and is_spark(source):
+        both = with_cells(frame, {**cells, **mark}, looking_up)
+        left = both.filter(nw.col(KEPT)).drop(KEPT) if mark else both
+        return left.with_columns(**texts) if texts else left
+    left = frame if keep is None else frame.filter(keep)
+    result = left.with_columns(**cells, **texts) if columns else left
     names = frame.collect_schema().names()
-    if isinstance(source, pl.LazyFrame) and columns.keys() <= set(names) and KEPT not in names:
-        mark = {} if keep is None else {KEPT: keep}
-        if columns or mark:
-            changed = [*(name for name in columns if name not in constants), *mark]
+    if isinstance(source, pl.LazyFrame) and (columns or mark) and columns.keys() <= set(names) and KEPT not in names:
+        changed = [*(name for name in columns if name not in constants), *mark]
 
-            def changes(rows: pl.LazyFrame) -> pl.LazyFrame:
-                if not changed:
-                    return rows.select([])
-                return nw.from_native(rows).with_columns(*new, **mark).select(*changed).to_native()
+        def changes(rows: pl.LazyFrame) -> pl.LazyFrame:
+            if not changed:
+                return rows.select([])
+            return nw.from_native(rows).with_columns(**cells, **mark).select(*changed).to_native()
 
-            AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
+        AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
     return settle(result, frame)
+
+
+def with_cells(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], inputs: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Replace or append columns whose cells are looked up among many values, each from its own row alone.
+
+    The same as ``with_columns``. Spark would go through all the values for every row, would show them in its plans, and
+    has no ``replace_strict`` through Spark Connect: there, the same expressions are evaluated by functions of batches.
+
+    Args:
+        frame: The table.
+        cells: For each column its cells.
+        inputs: The columns that the cells depend on; none if nothing is looked up.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"sex": ["f", "m"]}))
+        >>> word = nw.col("sex").replace_strict(["f", "m"], ["female", "male"], default=None, return_dtype=nw.String)
+        >>> with_cells(frame, {"word": word}, ["sex"]).collect().rows()
+        [('f', 'female'), ('m', 'male')]
+    """
+    if not (inputs and cells and is_spark(nw.to_native(frame))):
+        return frame.with_columns(**cells)
+    schema = frame.collect_schema()
+    empty = pl.DataFrame(schema=nw.Schema({name: schema[name] for name in inputs}).to_polars())
+
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        return nw.from_native(rows).with_columns(**cells).select(*cells).to_native()
+
+    return map_batches(frame, batch, inputs, nw.from_native(batch(empty)).schema)
 
 
 def map_batches(

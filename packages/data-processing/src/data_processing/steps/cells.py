@@ -10,18 +10,19 @@ from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text, spare
 from data_processing.steps.step import REASON, Outcome, Store
 from util_services.distinct import DistinctValues, of_present
-from util_services.frames import amended, computed_beside, settle
+from util_services.frames import amended, computed_beside, settle, with_cells
 
 CellFunction = Callable[[pl.Series], pl.Series]
 """Takes some cells of a column and gives as many, of the same type."""
 
 
-def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> Outcome:
+def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, looking_up: Sequence[str] = ()) -> Outcome:
     """Replace columns, each cell from its own row alone and of the same type.
 
     Args:
         frame: The table.
         cells: For each column its new cells.
+        looking_up: The columns that these depend on, if they look values up; see :func:`util_services.frames.amended`.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"city": ["Rome", None]}))
@@ -29,8 +30,12 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr]) -> Outcome:
         >>> outcome.frame.collect().rows(), outcome.changed.collect().rows()
         ([('Rome',), ('?',)], [(1,)])
     """
-    changed = [how_many(differ(nw.col(column), new)).alias(column) for column, new in cells.items()]
-    return Outcome(amended(frame, cells), written=tuple(cells), changed=frame.select(*changed) if changed else None)
+    if not cells:
+        return Outcome(frame)
+    new = dict(zip(cells, spare(frame, len(cells)), strict=True))
+    both = with_cells(frame, {new[column]: each for column, each in cells.items()}, looking_up)
+    changed = (how_many(differ(nw.col(column), nw.col(each))).alias(column) for column, each in new.items())
+    return Outcome(amended(frame, cells, looking_up=looking_up), written=tuple(cells), changed=both.select(*changed))
 
 
 def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str], store: Store) -> Outcome:

@@ -12,7 +12,7 @@ from data_processing.positions import kept
 from data_processing.similarity import near_duplicates
 from data_processing.steps.selection import existing_or_all, is_text, spare, texts
 from data_processing.steps.step import REASON, Inputs, Outcome, Step, choose, parameter, refuse
-from util_services.frames import is_distributed, numbered
+from util_services.frames import is_distributed, numbered, with_cells
 
 _FIRST: dict[str, Callable[[pl.Series], pl.Series]] = {
     "first": pl.Series.is_first_distinct,
@@ -74,17 +74,17 @@ class RemoveDuplicates(Step):
         similar = texts(self, frame, list(self.similarity)) if self.similarity else []
         found = {column: near_duplicates(frame, column, self.similarity[column]) for column in similar}
         schema = frame.collect_schema()
-        keys = [
-            self._key(column, found[column].representatives if column in found else {})
+        keys = {
+            column: self._key(column, found[column].representatives if column in found else {})
             for column in columns
             if is_text(schema[column])
-        ]
+        }
         facts: dict[str, int | bool] = {}
         for column, near in found.items():
             facts |= {f"distinct texts of {column}": near.texts, f"all texts of {column} compared": near.all_pairs}
         if is_distributed(frame):
             return self._compared(frame, columns, keys, inputs, facts)
-        mask = _FIRST[self.keep](fingerprints(frame.with_columns(*keys) if keys else frame, columns))
+        mask = _FIRST[self.keep](fingerprints(frame.with_columns(**keys) if keys else frame, columns))
         return Outcome(
             kept(frame, mask),
             rejects=kept(frame, ~mask).with_columns(nw.lit("is a duplicate").alias(REASON)),
@@ -96,7 +96,7 @@ class RemoveDuplicates(Step):
         self,
         frame: nw.LazyFrame[Any],
         columns: Sequence[str],
-        keys: Sequence[nw.Expr],
+        keys: Mapping[str, nw.Expr],
         inputs: Inputs,
         facts: Mapping[str, int | bool],
     ) -> Outcome:
@@ -106,7 +106,7 @@ class RemoveDuplicates(Step):
         both = numbered(frame, row).with_columns(
             *(nw.col(c).alias(copy) for c, copy in zip(columns, copies, strict=True))
         )
-        both = both.with_columns(*keys)
+        both = with_cells(both, keys, list(keys))
         equal = {
             "first": nw.col(row) == nw.col(row).min().over(*columns),
             "last": nw.col(row) == nw.col(row).max().over(*columns),

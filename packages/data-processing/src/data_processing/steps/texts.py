@@ -90,7 +90,8 @@ class ReplaceValues(Step):
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Look each cell up."""
         del inputs
-        return replaced(frame, {column: self._replaced(nw.col(column)) for column in texts(self, frame, self.columns)})
+        columns = texts(self, frame, self.columns)
+        return replaced(frame, {column: self._replaced(nw.col(column)) for column in columns}, looking_up=columns)
 
     def _replaced(self, cells: nw.Expr) -> nw.Expr:
         found = cells.str.to_lowercase() if self.ignore_case else cells

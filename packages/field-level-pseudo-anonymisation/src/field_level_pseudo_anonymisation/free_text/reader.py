@@ -11,6 +11,7 @@ from field_level_pseudo_anonymisation.free_text.rewriting import Place, replaced
 from field_level_pseudo_anonymisation.free_text.steps import TextReversal
 from field_level_pseudo_anonymisation.free_text.tally import Counts
 from field_level_pseudo_anonymisation.keys import KeyStore
+from field_level_pseudo_anonymisation.portable import KeysAskedFor
 from field_level_pseudo_anonymisation.steps import FAIL, KEEP
 from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import Scope, Transform
@@ -40,7 +41,7 @@ class Reader:
             raise DataServiceError(f"The on_error {on_error!r} is unknown: choose {FAIL} or {KEEP}.")
         self._steps = steps
         self._keeps = on_error == KEEP
-        self._keys = keys
+        self._keys = KeysAskedFor(keys)
         self._session = session
         self._techniques = {step.technique.name for step in steps}
         for number, _ in enumerate(steps):  # a wrong key is told before any text is looked at

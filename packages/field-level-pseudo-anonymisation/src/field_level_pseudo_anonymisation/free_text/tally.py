@@ -1,11 +1,14 @@
 """What is counted while texts are rewritten; no text and no value."""
 
+import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from field_level_pseudo_anonymisation.free_text.samples import Samples
 
 Spans = Counter[tuple[str, str]]
 """Number of spans by entity and technique."""
@@ -49,10 +52,15 @@ class Counts:
 
 
 class TextTally:
-    """Counts of one run, kept by several threads."""
+    """Counts of one run, kept by several threads.
 
-    def __init__(self) -> None:
+    Args:
+        samples: What else is told of the texts.
+    """
+
+    def __init__(self, samples: Samples | None = None) -> None:
         self.counts = Counts()
+        self.samples = samples or Samples({})
         self._lock = threading.Lock()
         self._started = self._last = time.perf_counter()
 
@@ -61,6 +69,24 @@ class TextTally:
         with self._lock:
             self.counts += counts
             self._last = time.perf_counter()
+
+    def __reduce__(self) -> tuple[type["TextTally"], tuple[Samples]]:
+        """A copy on another machine counts from nought."""
+        return TextTally, (self.samples,)
+
+    def taken(self) -> str:
+        """Write down what was counted, and start anew."""
+        with self._lock:
+            counts, self.counts = self.counts, Counts()
+        spans = [[*names, number] for names, number in counts.spans.items()]
+        return json.dumps([asdict(replace(counts, spans=Counter())) | {"spans": spans}, self.samples.taken()])
+
+    def add_taken(self, counts: str) -> None:
+        """Add what a copy of this object on another machine wrote down."""
+        counted, seen = json.loads(counts)
+        spans = Counter({(entity, technique): number for entity, technique, number in counted.pop("spans")})
+        self.add(Counts(**counted, spans=spans))
+        self.samples.add_taken(seen)
 
     def metrics(self) -> dict[str, Any]:
         """Give all figures as a dictionary fit for JSON.

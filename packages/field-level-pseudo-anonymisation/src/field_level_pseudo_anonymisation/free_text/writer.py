@@ -13,6 +13,7 @@ from field_level_pseudo_anonymisation.free_text.samples import Samples
 from field_level_pseudo_anonymisation.free_text.steps import TextStep
 from field_level_pseudo_anonymisation.free_text.tally import Counts, Spans
 from field_level_pseudo_anonymisation.keys import KeyStore
+from field_level_pseudo_anonymisation.portable import Portable
 from field_level_pseudo_anonymisation.techniques import TECHNIQUES
 from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique
 from field_level_pseudo_anonymisation.techniques.session import Session
@@ -43,7 +44,6 @@ class Writer:
     """
 
     def __init__(self, steps: Sequence[TextStep], detector: SpanDetector, keys: KeyStore, session: Session) -> None:
-        self.samples = Samples()
         self._detector = detector
         self._seals = any(isinstance(step.technique, ReversibleTechnique) for step in steps)
         self._handling: dict[str, tuple[Technique, Transform]] = {}
@@ -53,6 +53,10 @@ class Writer:
                 if entity not in self._handling:
                     scope = Scope(step.field(entity), keys, salt, session)
                     self._handling[entity] = step.technique, _transform(step.technique, scope)
+        techniques = {entity: technique for entity, (technique, _) in self._handling.items()}
+        self.samples = Samples(
+            {entity: each for entity, each in techniques.items() if isinstance(each, InspectingTechnique)}
+        )
 
     def __call__(self, texts: list[str]) -> tuple[list[str], Counts]:
         """Rewrite texts, and count what was done."""
@@ -95,8 +99,7 @@ class Writer:
 
     def _of_entity(self, entity: str, spans: pl.DataFrame) -> pl.DataFrame:
         technique, transform = self._handling[entity]
-        if isinstance(technique, InspectingTechnique):
-            self.samples.add(technique, entity, spans["value"])
+        self.samples.add(entity, spans["value"])
         new = transform(spans["value"])
         reversible = isinstance(technique, ReversibleTechnique)
         return spans.with_columns(
@@ -108,7 +111,7 @@ class Writer:
 
 
 def _transform(technique: Technique, scope: Scope) -> Transform:
-    transform = technique.transform(scope)
+    transform = Portable(technique.transform, scope)
     return DistinctValues(transform) if technique.linkable else transform
 
 

@@ -2,10 +2,12 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
+import polars as pl
 
 from field_level_pseudo_anonymisation.techniques.technique import Technique
 from util_services.summaries import summarise
@@ -77,11 +79,31 @@ def _distinct(frame: nw.LazyFrame[Any], columns: list[str]) -> dict[str, tuple[i
 
 
 def _shaped(frame: nw.LazyFrame[Any], column: str) -> float:
+    head = frame.select(column).head(_SAMPLE_ROWS).select(_shape(column)).unique()
+    return values_shaped(head.collect()[column].drop_nulls().to_list())
+
+
+def shapes(values: pl.Series) -> list[str]:
+    """Give the shapes of texts without missing ones, each once.
+
+    Examples:
+        >>> shapes(pl.Series(["1966-01-03", "1982-01-19"]))
+        ['9999-99-99']
+    """
+    found: list[str] = nw.from_native(values.alias("").to_frame()).select(_shape(""))[""].unique().to_list()
+    return found
+
+
+def values_shaped(shapes: Iterable[str]) -> float:
+    """Tell how many values have one of some shapes."""
+    return math.fsum(map(_values_of, shapes))
+
+
+def _shape(column: str) -> nw.Expr:
     shape = nw.col(column).cast(nw.String())
     for pattern, (letter, _) in _CLASSES.items():
         shape = shape.str.replace_all(pattern, letter)
-    head = frame.select(column).head(_SAMPLE_ROWS).select(shape).unique()
-    return math.fsum(_values_of(each) for each in head.collect()[column].drop_nulls().to_list())
+    return shape
 
 
 def _values_of(shape: str) -> float:

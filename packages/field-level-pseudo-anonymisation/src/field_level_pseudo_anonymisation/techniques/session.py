@@ -5,6 +5,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from util_services.errors import DataServiceError
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -88,10 +90,18 @@ class Session:
                 known = self._shared[kind, identity] = make()
             return known
 
-    @property
-    def in_use(self) -> bool:
-        """Whether techniques share anything."""
-        return bool(self._shared)
+    def __reduce__(self) -> tuple[type["Session"], tuple[()]]:
+        """A copy on another machine keeps no files; what techniques share cannot be in two places.
+
+        Raises:
+            DataServiceError: If techniques share anything.
+        """
+        if self._shared:
+            raise DataServiceError(
+                "The technique tokenise keeps one mapping table for all rows, which does not run on Spark yet: start "
+                "the run with ENGINE=polars."
+            )
+        return Session, ()
 
     def finish(self) -> None:
         """Finish everything shared; call it once, after all values were transformed and before they are released.
