@@ -1,12 +1,13 @@
-"""Parsing a CSV file in pieces, by several threads."""
+"""Parsing a CSV file in pieces, by several threads or several machines."""
 
 import codecs
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -25,7 +26,8 @@ class Pieces:
 
     Whether a line feed is inside quotes is not known where the file is cut. Each piece is therefore parsed with a row
     of our own at its end: if that row comes out as it is, the piece ended where a row ends, and so the next one begins
-    where a row begins. The first piece begins rightly, hence all do up to the first that fails the test.
+    where a row begins. The first piece begins rightly, hence all do up to the first that fails the test. A copy on
+    another machine, which sees the file under the same path, can parse some of the pieces.
 
     Args:
         path: The file.
@@ -55,17 +57,30 @@ class Pieces:
         self._last_row = f'"{self._mark}"{parse.delimiter * (len(columns) - 1)}\n'.encode()
         self._windows = threading.local()
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pieces, (self._path, self._header, self._columns, self._parse, self._convert, self._block_bytes)
+
+    def starts(self) -> range:
+        """Give the place of each piece: it begins after the first line feed from that byte on."""
+        return range(0, self._path.stat().st_size, self._block_bytes)
+
+    def batches(self, starts: Iterable[int] | None = None, *, threads: int | None = None) -> Iterator[pa.RecordBatch]:
         """Parse the pieces, a few ahead of the consumer.
+
+        Args:
+            starts: The places of some pieces; default all.
+            threads: How many at a time; default as many as there are processors.
 
         Raises:
             CutWithinARowError: At the first piece that cannot be trusted; all rows before it were given.
         """
-        workers = max(pa.cpu_count(), 1)
+        workers = threads or max(pa.cpu_count(), 1)
         descriptor = os.open(self._path, os.O_RDONLY)
         try:
-            starts = range(0, os.fstat(descriptor).st_size, self._block_bytes)
-            yield from computed_ahead(partial(self._parsed, descriptor), starts, threads=workers, ahead=2 * workers)
+            parsed = partial(self._parsed, descriptor)
+            yield from computed_ahead(
+                parsed, self.starts() if starts is None else starts, threads=workers, ahead=2 * workers
+            )
         finally:
             os.close(descriptor)
 
