@@ -1,30 +1,16 @@
 """A killed run leaves no partial output under the target name, and the next run succeeds."""
 
-import os
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-import yaml
+import run_process
+from run_process import kill_when
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-SCRIPT = """
-import sys, yaml
-from dagster import DagsterInstance
-from dataframe_level_anonymisation.repository import defs
-result = defs.resolve_job_def(sys.argv[1]).execute_in_process(
-    run_config=yaml.safe_load(sys.argv[2]), instance=DagsterInstance.get(), raise_on_error=False
-)
-sys.exit(0 if result.success else 1)
-"""
 
 
 def start(job: str, ops: dict[str, Any], tmp_path: Path) -> "subprocess.Popen[bytes]":
@@ -36,26 +22,7 @@ def start(job: str, ops: dict[str, Any], tmp_path: Path) -> "subprocess.Popen[by
         "supp_level": 0.0,
         "generalisation_hierarchies": {"age": "simpl_age"},
     }
-    config = {"ops": {name: {"config": each} for name, each in (ops | {"apply_k_anonymity": service}).items()}}
-    home = tmp_path / "home"
-    home.mkdir(exist_ok=True)
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, job, yaml.safe_dump(config)],
-        env={**os.environ, "DAGSTER_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def kill_when(process: "subprocess.Popen[bytes]", writing: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not writing():
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    return run_process.start(job, ops | {"apply_k_anonymity": service}, tmp_path / "home")
 
 
 @pytest.fixture

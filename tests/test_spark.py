@@ -15,7 +15,7 @@ import pytest
 from spark_cluster import Cluster
 from spark_runs import failure, outputs, run
 
-from util_services import engine_tables
+from util_services import engine_files, engine_tables
 from util_services.csv_files import COMMA_SEPARATED
 from util_services.engine import EngineSettings, start
 from util_services.frames import map_batches
@@ -140,7 +140,7 @@ def test_a_run_whose_worker_is_killed_ends_well(
     (tmp_path / "in.csv").write_text("a\n" + "".join(f"x{number}\n" for number in range(1000)))
     read = engine_tables.load(
         session,
-        engine_tables.stage(engine_tables.read(session, tmp_path / "in.csv", COMMA_SEPARATED, None), tmp_path / "read"),
+        engine_tables.stage(engine_files.read(session, tmp_path / "in.csv", COMMA_SEPARATED, None), tmp_path / "read"),
     )
     computed = map_batches(nw.from_native(read), slow, ["a"], {"a": nw.String}).to_native()
     with ThreadPoolExecutor(1) as pool:

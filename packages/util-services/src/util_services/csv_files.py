@@ -121,25 +121,32 @@ class CsvFile:
 
     def batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Parse the rows into batches of text columns, a few blocks ahead of the consumer."""
-        if self._can_be_cut:
-            return self._batches_of_pieces(names)
+        if pieces := self.pieces(names):
+            return self._batches_of(pieces, names)
         return _read_ahead(self._batches(names))
 
-    @property
-    def _can_be_cut(self) -> bool:
-        """Whether a line end can be found without decoding: then pieces are parsed in parallel."""
-        return (
-            self.compression is None
-            and codec_of(self.dialect.encoding) == "utf-8"
-            and self.path.stat().st_size > 2 * _BLOCK_BYTES
+    def pieces(self, names: list[str]) -> Pieces | None:
+        """Cut a large file into pieces that are parsed in parallel, if a line end can be found without decoding."""
+        if (
+            self.compression is not None
+            or codec_of(self.dialect.encoding) != "utf-8"
+            or self.path.stat().st_size <= 2 * _BLOCK_BYTES
+        ):
+            return None
+        columns = self._columns(names)
+        return Pieces(
+            self.path,
+            self.dialect.header,
+            columns,
+            self._parse_options(names),
+            _texts(columns, check_utf8=False),
+            _BLOCK_BYTES,
         )
 
-    def _batches_of_pieces(self, names: list[str]) -> Iterator[pa.RecordBatch]:
+    def _batches_of(self, pieces: Pieces, names: list[str]) -> Iterator[pa.RecordBatch]:
         """Parse pieces of the file in parallel; should one be cut within quotes or be faulty, go on one by one."""
         done = 0
         try:
-            header, columns = self.dialect.header, self._columns(names)
-            pieces = Pieces(self.path, header, columns, self._parse_options(names), _texts(columns), _BLOCK_BYTES)
             for batch in pieces.batches():
                 yield batch.rename_columns(names)
                 done += batch.num_rows
@@ -242,13 +249,14 @@ class CsvFile:
         )
 
 
-def _texts(columns: list[str]) -> pacsv.ConvertOptions:
+def _texts(columns: list[str], *, check_utf8: bool = True) -> pacsv.ConvertOptions:
     """Cells are text; an empty one is missing, a quoted empty one is not."""
     return pacsv.ConvertOptions(
         column_types=dict.fromkeys(columns, pa.string()),
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
+        check_utf8=check_utf8,
     )
 
 

@@ -116,7 +116,7 @@ class SparkEngine:
 
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table whose rows Spark reads."""
-        from util_services.engine_tables import read
+        from util_services.engine_files import read
 
         return read(self.session, path, dialect, limit_rows)
 

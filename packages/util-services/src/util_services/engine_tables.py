@@ -1,87 +1,22 @@
-"""Tables on Spark: reading, staging as Parquet, and handing them over to this process in the order of their rows.
+"""Tables on Spark: staging as Parquet, and handing them over to this process in the order of their rows.
 
 All paths must be the same on this machine and on those of the cluster.
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from util_services.csv_files import CsvDialect, CsvFile
 from util_services.engine_batches import Counts
 from util_services.engine_rows import ROW, TALLY, counts_of, hide, is_hidden, shown
-from util_services.errors import DataServiceError
-from util_services.formats import format_of, scan
 from util_services.frames import Origins
 
 SPARK = ".spark"
 _SCANS = Origins[Path]()
-_SPECIAL = frozenset(".`")
-
-
-def read(session: Any, path: Path, dialect: CsvDialect, limit_rows: int | None) -> Any:
-    """Give a file as a Spark table whose rows are numbered; one of its machines parses it as this process would.
-
-    Raises:
-        DataServiceError: As :func:`util_services.formats.scan`, and if a column has a name that Spark cannot take.
-    """
-    layout, path = format_of(path.name), path.absolute()
-    if layout.kind == "csv":
-        file = CsvFile(path, dialect, layout.compression)
-        names = file.column_names()
-        kinds = pa.schema([(name, pa.string()) for name in names])
-        batches = lambda: file.batches(names)  # noqa: E731 - one of two
-    else:
-        kinds = _plain(scan(path, dialect).collect_schema())
-        batches = lambda: _batches(path, dialect)  # noqa: E731 - one of two
-    _check_names(kinds.names)
-    return hide(_parsed(session, batches, kinds, limit_rows))
-
-
-def _plain(schema: pl.Schema) -> pa.Schema:
-    """Give the types in which Spark and Arrow agree."""
-    arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    return pa.schema(
-        [(entry.name, pa.string() if pa.types.is_large_string(entry.type) else entry.type) for entry in arrow]
-    )
-
-
-def _batches(path: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
-    for frame in scan(path, dialect).collect_batches():
-        yield from frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
-
-
-def _parsed(session: Any, batches: Any, kinds: pa.Schema, limit_rows: int | None) -> Any:
-    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
-
-    types = from_arrow_schema(kinds.append(pa.field(ROW, pa.int64())), prefer_timestamp_ntz=True)
-    schema = to_arrow_schema(types)
-
-    def parse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        row = 0
-        for batch in batches():
-            part = batch if limit_rows is None else batch.slice(0, limit_rows - row)
-            numbers = pa.array(range(row, row + part.num_rows), pa.int64())
-            row += part.num_rows
-            columns = [*(column.cast(entry.type) for column, entry in zip(part.columns, schema, strict=False)), numbers]
-            yield pa.record_batch(columns, schema=schema)
-            if row == limit_rows:
-                return
-
-    return session.range(0, 1, 1, 1).mapInArrow(parse, types)
-
-
-def _check_names(names: list[str]) -> None:
-    for name in names:
-        if not name or is_hidden(name) or _SPECIAL & set(name):
-            raise DataServiceError(
-                f"The column {name!r} has a name that Spark cannot take (none, one with . or `, or {ROW}): rename it."
-            )
+_ROWS_A_FILE = 500_000  # so that several tasks can read what one has written
 
 
 def stage(frame: Any, path: Path) -> Path:
@@ -112,7 +47,7 @@ def stage(frame: Any, path: Path) -> Path:
 
 def _write(whole: Any, folder: Path) -> None:
     remove(folder)
-    whole.write.parquet(folder.as_uri(), compression="zstd")
+    whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(folder.as_uri(), compression="zstd")
 
 
 def _add_counts(session: Any, folder: Path, column: str, counts: Counts) -> None:

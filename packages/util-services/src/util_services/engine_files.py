@@ -1,0 +1,141 @@
+"""Files as Spark tables, parsed on the cluster by the parsers of this package, their rows numbered.
+
+All paths must be the same on this machine and on those of the cluster.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from util_services.csv_files import CsvDialect, CsvFile
+from util_services.csv_pieces import CutWithinARowError, Pieces
+from util_services.engine_rows import ROW, hide, is_hidden
+from util_services.errors import DataServiceError
+from util_services.formats import format_of, scan
+
+_SPECIAL = frozenset(".`")
+_PIECES_A_TASK = 4  # which take some seconds
+
+
+def read(session: Any, path: Path, dialect: CsvDialect, limit_rows: int | None) -> Any:
+    """Give a file as a Spark table whose rows are numbered, parsed there as this process would parse it.
+
+    A large CSV file is cut into pieces, for which see :class:`util_services.csv_pieces.Pieces`: they are parsed twice,
+    first to see whether all can be trusted and how many rows each has. If one cannot be, and for files of all other
+    kinds, one machine parses the whole.
+
+    Raises:
+        DataServiceError: As :func:`util_services.formats.scan`, and if a column has a name that Spark cannot take.
+    """
+    layout, path = format_of(path.name), path.absolute()
+    if layout.kind != "csv":
+        kinds = _plain(scan(path, dialect).collect_schema())
+        _check_names(kinds.names)
+        return hide(_parsed(session, lambda: _batches(path, dialect), kinds, limit_rows))
+    file = CsvFile(path, dialect, layout.compression)
+    names = file.column_names()
+    _check_names(names)
+    kinds = pa.schema([(name, pa.string()) for name in names])
+    pieces = file.pieces(names)
+    counts = _rows_of(session, pieces) if pieces else None
+    if pieces and counts:
+        return hide(_parsed_in_pieces(session, pieces, counts, kinds, limit_rows))
+    return hide(_parsed(session, lambda: file.batches(names), kinds, limit_rows))
+
+
+def _plain(schema: pl.Schema) -> pa.Schema:
+    """Give the types in which Spark and Arrow agree."""
+    arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    return pa.schema(
+        [(entry.name, pa.string() if pa.types.is_large_string(entry.type) else entry.type) for entry in arrow]
+    )
+
+
+def _batches(path: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
+    for frame in scan(path, dialect).collect_batches():
+        yield from frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+
+
+def _parsed(session: Any, batches: Any, kinds: pa.Schema, limit_rows: int | None) -> Any:
+    types, schema = _numbered_types(kinds)
+
+    def parse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        row = 0
+        for batch in batches():
+            part = batch if limit_rows is None else batch.slice(0, limit_rows - row)
+            yield _numbered(part, row, schema)
+            row += part.num_rows
+            if row == limit_rows:
+                return
+
+    return session.range(0, 1, 1, 1).mapInArrow(parse, types)
+
+
+def _rows_of(session: Any, pieces: Pieces) -> dict[int, int] | None:
+    """Count the rows of each piece by its place, on the cluster; ``None`` if one cannot be trusted."""
+
+    def count(places: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in places:
+            starts = batch.column(0).to_pylist()
+            rows: list[int | None] = []
+            with suppress(CutWithinARowError):
+                rows += (part.num_rows for part in pieces.batches(starts, threads=1))
+            rows += [None] * (len(starts) - len(rows))
+            yield pa.record_batch([batch.column(0), pa.array(rows, pa.int64())], ["place", "rows"])
+
+    counted = _places(session, pieces.starts()).mapInArrow(count, "place long, rows long").toArrow()
+    if counted["rows"].null_count:
+        return None
+    return dict(sorted(zip(counted["place"].to_pylist(), counted["rows"].to_pylist(), strict=True)))
+
+
+def _parsed_in_pieces(
+    session: Any, pieces: Pieces, counts: Mapping[int, int], kinds: pa.Schema, limit_rows: int | None
+) -> Any:
+    types, schema = _numbered_types(kinds)
+    first = dict(zip(counts, accumulate(counts.values(), initial=0), strict=False))
+    starts = pieces.starts()
+    if limit_rows is not None:
+        starts = starts[: max(sum(row < limit_rows for row in first.values()), 1)]
+
+    def parse(places: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in places:
+            some = batch.column(0).to_pylist()
+            for start, part in zip(some, pieces.batches(some, threads=1), strict=True):
+                row = first[start]
+                yield _numbered(part if limit_rows is None else part.slice(0, limit_rows - row), row, schema)
+
+    return _places(session, starts).mapInArrow(parse, types)
+
+
+def _places(session: Any, starts: range) -> Any:
+    """Give the places of pieces as a table, neighbours together in a part of it."""
+    return session.range(starts.start, starts.stop, starts.step, -(-len(starts) // _PIECES_A_TASK))
+
+
+def _numbered_types(kinds: pa.Schema) -> tuple[Any, pa.Schema]:
+    """Give the types of a table and its numbers, for Spark and as Spark takes them from Arrow."""
+    from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+
+    types = from_arrow_schema(kinds.append(pa.field(ROW, pa.int64())), prefer_timestamp_ntz=True)
+    return types, to_arrow_schema(types)
+
+
+def _numbered(batch: pa.RecordBatch, row: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Number the rows of a batch, the first of which is ``row``."""
+    numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+    columns = [*(column.cast(entry.type) for column, entry in zip(batch.columns, schema, strict=False)), numbers]
+    return pa.record_batch(columns, schema=schema)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if not name or is_hidden(name) or _SPECIAL & set(name):
+            raise DataServiceError(
+                f"The column {name!r} has a name that Spark cannot take (none, one with . or `, or {ROW}): rename it."
+            )
