@@ -7,14 +7,22 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from dataframe_level_anonymisation.class_sizes import class_sizes, sizes_of
 from dataframe_level_anonymisation.classes import Histogram, histogram, weighted_sum
 from dataframe_level_anonymisation.evaluation import Task, limit_of
 from dataframe_level_anonymisation.hierarchies import BUILT_IN, Hierarchy, Spec, parse
+from dataframe_level_anonymisation.pregeneralisation import Counting, histogram_tuples
 from dataframe_level_anonymisation.privacy_models import PrivacyModel, title
 from dataframe_level_anonymisation.quality_models import QUALITY_MODELS, Loss, QualityModel
 from dataframe_level_anonymisation.recoding import Recoded, recode
 from dataframe_level_anonymisation.release import generalised, released
-from dataframe_level_anonymisation.result import ColumnOutcome, Pass, Result, SensitiveDistribution
+from dataframe_level_anonymisation.result import (
+    ColumnOutcome,
+    Pass,
+    Pregeneralisation,
+    Result,
+    SensitiveDistribution,
+)
 from dataframe_level_anonymisation.roles import check_roles
 from dataframe_level_anonymisation.search import infeasible
 from dataframe_level_anonymisation.verification import verify
@@ -42,7 +50,8 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
 
     Quasi-identifiers are recoded, identifiers become ``*``, rows that cannot meet the models within the limit are left
     out, and all else stays as it was, row order included. The models are verified on the output, independently of the
-    search. Only histograms are collected; a lazy frame stays lazy.
+    search. Only histograms are collected, of no more tuples than the environment variable ``HISTOGRAM_TUPLES`` allows
+    (see :mod:`pregeneralisation`); a lazy frame stays lazy.
 
     Args:
         frame: pandas, Polars (eager or lazy) or PyArrow table.
@@ -64,7 +73,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
 
     Raises:
         DataServiceError: If a column, hierarchy or name is unknown, roles overlap, a parameter is out of range, the
-            requirement cannot be met, or the output fails the verification.
+            requirement cannot be met, there are too many distinct tuples, or the output fails the verification.
     """
     started = time.perf_counter()
     data = nw.from_native(frame)
@@ -75,9 +84,15 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     measure = _checked(models, suppression_limit, quality, recoding, search_budget_seconds)
     specs = _specs(quasi_identifiers, hierarchies)
     people = None if population is None else nw.from_native(population).lazy()
-    tuples = histogram(lazy, quasi_identifiers, list(dict.fromkeys(own)), people)
+    most = histogram_tuples()
+    protected = list(dict.fromkeys(own))
+    tuples, built = Counting(
+        lazy, specs, protected, people, models, measure, suppression_limit, recoding, most
+    ).counted()
+    before, population_before = (
+        sizes_of(tuples) if tuples.pregeneralised is None else class_sizes(lazy, quasi_identifiers, people)
+    )
     counted = time.perf_counter()
-    built = [specs[column].build(values) for column, values in zip(tuples.columns, tuples.values, strict=True)]
     tests = [test for model in models for test in model.tests(tuples)]
     task = Task(tuples, built, tests, measure, limit_of(tuples.rows, suppression_limit))
     recoded = recode(task, recoding, search_budget_seconds)
@@ -93,7 +108,6 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     populations = [] if people is None else [generalised(people, tuples, built, step.levels) for step in recoded.steps]
     verified = verify(output, tuples, models, populations, task.limit)
     losses = _losses(tuples, built, recoded)
-    order = np.argsort(tuples.counts[tuples.counts > 0], kind="stable")
     return Result(
         frame=native,
         rows=tuples.rows,
@@ -105,9 +119,9 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
         quality=(measure.name, recoded.cost),
         achieved=verified.achieved,
         achieved_by_attribute=verified.by_attribute,
-        classes_before=tuples.counts[tuples.counts > 0][order],
+        classes_before=before,
         classes_after=verified.sizes,
-        population_before=None if tuples.population is None else tuples.population[tuples.counts > 0][order],
+        population_before=population_before,
         population_after=verified.population,
         sensitive=tuple(_distribution(name, lazy, output) for name in sensitive),
         suppression_limit=suppression_limit,
@@ -121,6 +135,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
             "search": searched - counted,
             "apply": time.perf_counter() - searched,
         },
+        pregeneralisation=_pregeneralisation(tuples, most),
     )
 
 
@@ -164,7 +179,8 @@ def _specs(
                 f"The generalisation_hierarchies name the column {column!r}, which is no quasi-identifier: "
                 f"{nearest(column, quasi_identifiers)}"
             )
-    return {column: spec if isinstance(spec, Spec) else parse(column, spec) for column, spec in hierarchies.items()}
+    given = {column: hierarchies[column] for column in quasi_identifiers}
+    return {column: spec if isinstance(spec, Spec) else parse(column, spec) for column, spec in given.items()}
 
 
 def _infeasible(task: Task, models: Sequence[PrivacyModel], suppression_limit: float) -> str:
@@ -179,6 +195,13 @@ def _infeasible(task: Task, models: Sequence[PrivacyModel], suppression_limit: f
         f"the best reachable within it, each by itself, is {best}: lower the requirement, raise supp_level or give "
         "more rows."
     )
+
+
+def _pregeneralisation(tuples: Histogram, most: int) -> Pregeneralisation | None:
+    if tuples.pregeneralised is None:
+        return None
+    levels = zip(tuples.columns, tuples.levels, strict=True)
+    return Pregeneralisation({column: level for column, level in levels if level}, most)
 
 
 def _requirement(model: PrivacyModel) -> dict[str, Any]:

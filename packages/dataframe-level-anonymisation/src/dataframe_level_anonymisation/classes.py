@@ -81,6 +81,29 @@ class Attribute:
         return _sums(self.entries.values, self.entries.counts, len(self.values))
 
 
+class TooManyTuples(Exception):  # noqa: N818 - what was found, not a defect
+    """A frame has more distinct tuples than may be collected."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pregeneralised:
+    """What is known of the values themselves where tuples were counted at higher levels of the hierarchies.
+
+    Attributes:
+        levels: For each column the level at which tuples are distinct; 0 for the values themselves.
+        representatives: For each column an array (values,): the value that stands for all of the same group at that
+            level. The histogram's codes name only these.
+        value_counts: For each column an array (values,): rows of each value.
+        surplus: Array (tuples,): what the cells of its rows cost more, by a quality model, than if they had the values
+            that stand for them; at every level from ``levels`` on, since groups grow alike for all of their values.
+    """
+
+    levels: tuple[int, ...]
+    representatives: tuple[Counts, ...]
+    value_counts: tuple[Counts, ...]
+    surplus: npt.NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Histogram:
     """The distinct tuples of a frame's quasi-identifiers, how often each occurs, and with which sensitive values.
@@ -92,6 +115,8 @@ class Histogram:
         counts: Array (tuples,): rows of each tuple; 0 for one that occurs in the population only.
         sensitive: The sensitive attributes by name.
         population: Array (tuples,): rows of each tuple in the population table, if one was given.
+        sums: Array (tuples,): sum over the rows of each tuple of the column that was asked for.
+        pregeneralised: Given if tuples are distinct at higher levels than the values themselves.
     """
 
     columns: tuple[str, ...]
@@ -100,18 +125,27 @@ class Histogram:
     counts: Counts
     sensitive: Mapping[str, Attribute] = field(default_factory=dict)
     population: Counts | None = None
+    sums: npt.NDArray[np.float64] | None = None
+    pregeneralised: Pregeneralised | None = None
 
     @cached_property
     def rows(self) -> int:
         """Number of rows of the frame."""
         return int(self.counts.sum())
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Level of each column at which tuples are distinct; 0 for the values themselves."""
+        return (0,) * len(self.columns) if self.pregeneralised is None else self.pregeneralised.levels
+
     def value_counts(self, column: int) -> Counts:
         """Rows of each value of a column: array (values,)."""
         return self._value_counts[column]
 
     @cached_property
-    def _value_counts(self) -> list[Counts]:
+    def _value_counts(self) -> Sequence[Counts]:
+        if self.pregeneralised is not None:
+            return self.pregeneralised.value_counts
         return [_sums(codes, self.counts, len(values)) for codes, values in zip(self.codes.T, self.values, strict=True)]
 
     @cached_property
@@ -123,6 +157,8 @@ class Histogram:
 
     def restricted(self, tuples: Mask) -> tuple["Histogram", Counts]:
         """Give the histogram of the rows of some tuples; the population stays whole.
+
+        Not for pre-generalised columns: how often a value occurs in some of their tuples is not known.
 
         Args:
             tuples: Array (tuples,): which of them.
@@ -274,7 +310,11 @@ def weighted_sum(figures: npt.NDArray[Any], counts: Counts) -> float:
 
 
 def _sums(numbers: npt.NDArray[np.integer[Any]], counts: Counts, size: int) -> Counts:
-    return np.bincount(numbers, weights=counts, minlength=size).astype(np.int64)  # exact below 2**53 rows
+    return _added(numbers, counts, size).astype(np.int64)  # exact below 2**53 rows
+
+
+def _added(numbers: npt.NDArray[np.integer[Any]], figures: npt.NDArray[Any], size: int) -> npt.NDArray[np.float64]:
+    return np.bincount(numbers, weights=figures, minlength=size).astype(np.float64, copy=False)
 
 
 def histogram(
@@ -282,6 +322,9 @@ def histogram(
     columns: Sequence[str],
     sensitive: Sequence[str] = (),
     population: nw.LazyFrame[Any] | None = None,
+    *,
+    most: int | None = None,
+    summed: str | None = None,
 ) -> Histogram:
     """Aggregate a frame into a histogram: one pass, and only distinct tuples reach memory.
 
@@ -290,9 +333,12 @@ def histogram(
         columns: The quasi-identifiers, at least one.
         sensitive: The sensitive attributes.
         population: A table with the same quasi-identifiers that the data are a sample of.
+        most: How many distinct tuples, with their sensitive values, may be collected of either table; default all.
+        summed: A column of numbers to add up by tuple.
 
     Raises:
         DataServiceError: If the population lacks a column or holds another type in it.
+        TooManyTuples: If there are more than ``most``.
 
     Examples:
         >>> import polars as pl
@@ -300,11 +346,11 @@ def histogram(
         >>> histogram(frame, ["age"]).counts
         array([2, 1])
     """
-    tuples, rows = _counted(frame, [*columns, *sensitive])
+    tuples, rows = _counted(frame, [*columns, *sensitive], most, summed)
     keys = [tuples[name] for name in columns]
     people: Counts | None = None
     if population is not None:
-        others, counts = _counted(_like(frame, population, columns), columns)
+        others, counts = _counted(_like(frame, population, columns), columns, most)
         keys = [
             pa.chunked_array([*key.chunks, *others[name].cast(key.type).chunks], key.type)
             for key, name in zip(keys, columns, strict=True)
@@ -326,14 +372,33 @@ def histogram(
         counts=_sums(own, rows, len(first)),
         sensitive=attributes,
         population=None if people is None else _sums(numbers, people, len(first)),
+        sums=None if summed is None else _added(own, tuples[summed].to_numpy(), len(first)),
     )
 
 
-def _counted(frame: nw.LazyFrame[Any], columns: Sequence[str]) -> tuple[pa.Table, Counts]:
-    count = "count"
-    while count in columns:
-        count += "_"
-    tuples: pa.Table = frame.group_by(*columns).agg(nw.len().alias(count)).collect(backend="pyarrow").to_native()
+def unused(name: str, columns: Sequence[str]) -> str:
+    """Give a column name that is not among some, as close to a wish as possible.
+
+    Examples:
+        >>> unused("count", ["age", "count"])
+        'count_'
+    """
+    while name in columns:
+        name += "_"
+    return name
+
+
+def _counted(
+    frame: nw.LazyFrame[Any], columns: Sequence[str], most: int | None = None, summed: str | None = None
+) -> tuple[pa.Table, Counts]:
+    count = unused("count", [*columns, *([summed] if summed else [])])
+    figures = [nw.len().alias(count), *([nw.col(summed).sum()] if summed else [])]
+    grouped = frame.group_by(*columns).agg(*figures)
+    if most is not None:
+        grouped = grouped.head(most + 1)
+    tuples: pa.Table = grouped.collect(backend="pyarrow").to_native()
+    if most is not None and tuples.num_rows > most:
+        raise TooManyTuples
     return tuples, tuples[count].to_numpy().astype(np.int64)
 
 

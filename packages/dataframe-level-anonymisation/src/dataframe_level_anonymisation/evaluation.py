@@ -126,8 +126,11 @@ class Evaluator:
         self._table = [test for test in task.tests if isinstance(test, TableTest)]
         self._of_classes = task.quality if isinstance(task.quality, ClassQuality) else None
         self._rows = max(task.whole.rows, 1)
+        columns = range(len(task.hierarchies))
         self._costs = (
-            weighted_costs(task.quality, task.whole, task.hierarchies) if isinstance(task.quality, CellQuality) else []
+            weighted_costs(task.quality, [task.whole.value_counts(column) for column in columns], task.hierarchies)
+            if isinstance(task.quality, CellQuality)
+            else []
         )
 
     @cached_property
@@ -135,7 +138,7 @@ class Evaluator:
         """The tuples themselves."""
         data = self.task.data
         codes = [np.ascontiguousarray(data.codes[:, column]) for column in range(len(data.columns))]
-        return Base((0,) * len(codes), data.classes, codes)
+        return Base(data.levels, data.classes, codes)
 
     @cached_property
     def level_costs(self) -> list[npt.NDArray[np.float64]] | None:
@@ -281,7 +284,10 @@ class Evaluator:
         for costs, level, codes in zip(self._costs, node, self.root.codes, strict=True):
             if level:
                 rest -= costs[level][codes[numbers]]
-        return weighted_sum(rest, counts) / self._rows
+        extra = weighted_sum(rest, counts)
+        if self.task.data.pregeneralised is not None:
+            extra -= float(self.task.data.pregeneralised.surplus[numbers].sum())
+        return extra / self._rows
 
 
 def _sum_of_largest(bound: npt.NDArray[np.float64], doomed: Mask, sizes: npt.NDArray[np.int64]) -> float:

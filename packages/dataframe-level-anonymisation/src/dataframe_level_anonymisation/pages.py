@@ -358,11 +358,18 @@ def _search_section(figures: Mapping[str, Any]) -> Section:
         *((f"reached: {name}", _number(value)) for name, value in figures["achieved"].items()),
         *((f"seconds: {phase}", f"{seconds:.3f}") for phase, seconds in figures["seconds"].items()),
     ]
-    return Section(
-        title="How the result was found",
-        text=f"The combination of levels that meets every requirement with the least loss was searched for. {proof}",
-        tables=(Table("Search", ("", "value"), rows, frozenset({1})),),
-    )
+    tables = [Table("Search", ("", "value"), rows, frozenset({1}))]
+    text = f"The combination of levels that meets every requirement with the least loss was searched for. {proof}"
+    if before := figures.get("pregeneralisation"):
+        text += (
+            f" The table has more than {before['most']:,} distinct combinations of quasi-identifiers and protected "
+            "attributes, too many to be searched as they are, so the columns in the second table were generalised to "
+            "the level there before the search. The requirements cannot be met below that level, even if all other "
+            "columns were generalised entirely, so nothing better was missed."
+        )
+        levels = [(name, f"{level}") for name, level in before["levels"].items()]
+        tables.append(Table("Generalised before the search", ("quasi-identifier", "level"), levels, frozenset({1})))
+    return Section(title="How the result was found", text=text, tables=tuple(tables))
 
 
 def _single_column_section(figures: Mapping[str, Any]) -> Section:

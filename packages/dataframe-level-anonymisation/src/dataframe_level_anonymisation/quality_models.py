@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from dataframe_level_anonymisation.classes import Counts, Histogram, weighted_sum
+from dataframe_level_anonymisation.classes import Counts, weighted_sum
 from dataframe_level_anonymisation.hierarchies import Hierarchy
 
 Costs = npt.NDArray[np.float64]
@@ -30,6 +30,8 @@ class CellQuality(Protocol):
 
     def cell_costs(self, hierarchy: Hierarchy, counts: Counts) -> list[Costs]:
         """Cost of a cell: for each level an array (values,). It never falls from one level to the next.
+
+        How much it rises from one level to a higher one is the same for all values of a group of the lower one.
 
         Args:
             hierarchy: The column's hierarchy.
@@ -166,19 +168,19 @@ QUALITY_MODELS: dict[str, QualityModel] = {
 
 
 def weighted_costs(
-    model: CellQuality, reference: Histogram, hierarchies: Sequence[Hierarchy], *, weights: bool = True
+    model: CellQuality, counts: Sequence[Counts], hierarchies: Sequence[Hierarchy], *, weights: bool = True
 ) -> list[list[Costs]]:
     """Cost of a row by its cells: for each column and level an array (values,); a suppressed row costs 1.
 
     Args:
         model: The quality model.
-        reference: The whole input.
-        hierarchies: One for each of its columns.
+        counts: For each column of the whole input an array (values,): rows of each value.
+        hierarchies: One for each column.
         weights: Whether the columns have the weights of their hierarchies or all the same.
     """
     own = [hierarchy.weight if weights else 1.0 for hierarchy in hierarchies]
     total = sum(own)
     return [
-        [costs * (weight / total) for costs in model.cell_costs(hierarchy, reference.value_counts(column))]
-        for column, (hierarchy, weight) in enumerate(zip(hierarchies, own, strict=True))
+        [costs * (weight / total) for costs in model.cell_costs(hierarchy, of_values)]
+        for hierarchy, of_values, weight in zip(hierarchies, counts, own, strict=True)
     ]

@@ -98,7 +98,8 @@ class _Planner:
     def step(self, rest: Mask, limit: int, final_limit: int | None = None) -> Step | None:
         """Search on some tuples."""
         whole = self._task.data
-        data, positions = (whole, np.arange(len(rest))) if rest.all() else whole.restricted(rest)
+        all_rows = not whole.counts[~rest].any()
+        data, positions = (whole, np.arange(len(rest))) if all_rows else whole.restricted(rest)
         task = replace(self._task, data=data, limit=min(limit, data.rows), reference=whole, final_limit=final_limit)
         solution = search(task, self._budget)
         if solution is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 
 from dataframe_level_anonymisation.classes import Counts, Histogram
 from dataframe_level_anonymisation.evaluation import Node
@@ -67,6 +68,23 @@ def generalised(
     return amended(frame, _labels(tuples, hierarchies, levels), looking_up=tuples.columns)
 
 
+def with_figures(
+    frame: nw.LazyFrame[Any], name: str, columns: Sequence[Histogram], figures: Sequence[npt.NDArray[np.float64]]
+) -> nw.LazyFrame[Any]:
+    """Add a column of sums of figures of each row's values.
+
+    Args:
+        frame: The table.
+        name: Name of the new column.
+        columns: Histograms of one column each.
+        figures: For each of them an array (values,).
+    """
+    total = nw.lit(0.0, nw.Float64())
+    for column, of_values in zip(columns, figures, strict=True):
+        total = total + _mapped(column.columns[0], column.values[0], of_values.tolist(), nw.Float64(), default=0.0)
+    return amended(frame, {name: total})
+
+
 def _labels(tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node) -> dict[str, nw.Expr]:
     return {
         column: _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
@@ -112,11 +130,17 @@ def _key(tuples: Histogram) -> tuple[nw.Expr, Counts]:
 
 
 def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:
-    """Draw a number for each value, for each column an array (values,), and add them up: array (tuples,)."""
+    """Draw a number for each value, for each column an array (values,), and add them up: array (tuples,).
+
+    Values that were pre-generalised to one group share a number.
+    """
     random = np.random.default_rng(0)
     below = _LARGEST_SUM // len(tuples.columns)
     while True:
         numbers = [random.integers(0, below, len(values)) for values in tuples.values]
+        if tuples.pregeneralised is not None:
+            shared = tuples.pregeneralised.representatives
+            numbers = [of_values[group] for of_values, group in zip(numbers, shared, strict=True)]
         keys = np.zeros(len(tuples.counts), dtype=np.int64)
         for position, of_values in enumerate(numbers):
             keys += of_values[tuples.codes[:, position]]

@@ -53,8 +53,9 @@ def document(result: Result, *, risk_threshold: float = RISK_THRESHOLD, name_val
         ``rows_released``, ``suppressed_share`` (0 to 1), ``suppression_limit`` (per cent); ``requirements`` (with
         ``text`` and ``parameters``), ``achieved``, ``achieved_by_attribute``; ``recoding``, ``levels``, ``columns``,
         ``passes``; ``loss`` (0 to 1), ``quality`` (``name``, ``value``, ``lower_bound``, ``gap``), ``optimal``,
-        ``nodes``, ``nodes_checked``, ``seconds``; ``classes``, ``class_sizes``, ``risk`` and ``uniqueness`` with
-        ``before`` and ``after``; ``sensitive``; ``warnings``.
+        ``nodes``, ``nodes_checked``, ``seconds``; ``pregeneralisation`` (``levels``, ``most``), if there were more
+        distinct tuples than may be counted; ``classes``, ``class_sizes``, ``risk`` and ``uniqueness`` with ``before``
+        and ``after``; ``sensitive``; ``warnings``.
 
     Raises:
         DataServiceError: If the threshold is out of range.
@@ -84,6 +85,7 @@ def document(result: Result, *, risk_threshold: float = RISK_THRESHOLD, name_val
             "nodes": result.nodes,
             "nodes_checked": result.nodes_checked,
             "seconds": {phase: round(seconds, 4) for phase, seconds in result.seconds.items()},
+            "pregeneralisation": None if result.pregeneralisation is None else asdict(result.pregeneralisation),
             "classes": {"before": _classes(result.classes_before), "after": _classes(result.classes_after)},
             "class_sizes": _class_sizes(before=result.classes_before, after=result.classes_after),
             "risk": _risk(before=before, after=after),

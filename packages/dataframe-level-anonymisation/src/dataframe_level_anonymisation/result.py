@@ -65,6 +65,19 @@ class SensitiveDistribution:
 
 
 @dataclass(frozen=True)
+class Pregeneralisation:
+    """What was generalised before tuples were counted, since there were too many of them.
+
+    Attributes:
+        levels: For each of these columns the lowest level at which any result can have it.
+        most: How many distinct tuples may be counted.
+    """
+
+    levels: dict[str, int]
+    most: int
+
+
+@dataclass(frozen=True)
 class Result:
     """An anonymised frame and what is known of it.
 
@@ -93,6 +106,7 @@ class Result:
         nodes: Nodes of the generalisation lattice.
         nodes_checked: Nodes whose classes were computed, in all searches.
         seconds: Duration by phase: ``histogram``, ``search``, ``apply``.
+        pregeneralisation: Given if the distinct tuples were too many to be counted as they are.
     """
 
     frame: Any
@@ -117,6 +131,7 @@ class Result:
     nodes: int
     nodes_checked: int
     seconds: dict[str, float]
+    pregeneralisation: Pregeneralisation | None = None
 
     @property
     def levels(self) -> dict[str, int]:

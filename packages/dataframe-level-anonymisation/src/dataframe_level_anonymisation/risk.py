@@ -16,6 +16,7 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
+from dataframe_level_anonymisation.class_sizes import sizes_of
 from dataframe_level_anonymisation.classes import Counts, Histogram, histogram
 from dataframe_level_anonymisation.privacy_models import DistinctLDiversity, EntropyLDiversity, TCloseness, worst
 from dataframe_level_anonymisation.roles import check_roles
@@ -252,10 +253,7 @@ def assess_risk(
     check_roles(data.collect_schema().names(), (), quasi_identifiers, sensitive_attributes)
     people = None if population is None else nw.from_native(population).lazy()
     tuples = histogram(data, quasi_identifiers, sensitive_attributes, people)
-    own = np.flatnonzero(tuples.counts)  # the others occur in the population only
-    own = own[np.argsort(tuples.counts[own], kind="stable")]
-    sizes = tuples.counts[own]
-    found = None if tuples.population is None else tuples.population[own]
+    sizes, found = sizes_of(tuples)
     members = None if found is None else np.maximum(found, sizes)
     outside = 0 if found is None else int(sizes[found == 0].sum())
     risks = attackers(sizes, members, risk_threshold)

@@ -74,11 +74,14 @@ def search(task: Task, budget_seconds: float = 60.0) -> Solution | None:
         The solution, or ``None`` if no node meets the requirements.
     """
     evaluator = Evaluator(task)
-    ranges = [range(hierarchy.lowest, hierarchy.highest + 1) for hierarchy in task.hierarchies]
-    nodes = math.prod(map(len, ranges))
-    if nodes > MAX_NODES:
+    nodes = math.prod(hierarchy.highest - hierarchy.lowest + 1 for hierarchy in task.hierarchies)
+    ranges = [
+        range(max(hierarchy.lowest, level), hierarchy.highest + 1)
+        for hierarchy, level in zip(task.hierarchies, task.data.levels, strict=True)
+    ]
+    if math.prod(map(len, ranges)) > MAX_NODES:
         deadline = time.monotonic() + budget_seconds
-        ranges = _possible_levels(evaluator, ranges)
+        ranges = possible_levels(evaluator, ranges)
         if math.prod(map(len, ranges)) > MAX_NODES:
             return _best_first(evaluator, ranges, nodes, deadline)
     lattice = _Lattice(evaluator, ranges)
@@ -248,8 +251,8 @@ def _lowered(node: Node, column: int) -> Node:
     return (*node[:column], node[column] - 1, *node[column + 1 :])
 
 
-def _possible_levels(evaluator: Evaluator, ranges: Sequence[range]) -> list[range]:
-    """Leave out the levels that are hopeless although all other columns are fully generalised."""
+def possible_levels(evaluator: Evaluator, ranges: Sequence[range]) -> list[range]:
+    """Leave out the levels that are hopeless although all other columns are generalised as far as they may be."""
     top = tuple(levels[-1] for levels in ranges)
     possible = []
     for column, levels in enumerate(ranges):

@@ -1,0 +1,254 @@
+"""Counting tuples within a limit: levels that no result can have are left out before the counting.
+
+A histogram has one entry for each distinct tuple, and the search needs a multiple of its memory. Where a table has more
+of them than :data:`HISTOGRAM_TUPLES`, each column is generalised to the lowest level that a node can have in it and
+still meet the requirements, and the tuples of these levels are counted instead. No such node is lost:
+
+Call a column's level *hopeless* if the requirements cannot be met within the suppression limit although the column is
+the only quasi-identifier. Take a node with this level, or a lower one, in the column. Its classes split the groups of
+the level further, so that what it keeps of a group is a union of classes that pass. A test that bounds the rows of a
+group which can be kept bounds every such union: of fewer than k rows every part has fewer than k, and
+:mod:`privacy_models.requirements` tells the bounds of the other models. So this node is infeasible, too. Hence every
+feasible node is, in all columns at once, at or above the lowest level that is not hopeless. Larger sets of columns
+cannot raise that level: for one column, the others being at the top is the easiest case.
+
+All figures are those of all tuples: classes of coarser nodes are unions of the ones counted, costs of cells come from
+the counts of the values themselves, a column at a time, and where costs differ within a group, the engine adds up their
+differences by tuple.
+
+References:
+    K. LeFevre, D. DeWitt and R. Ramakrishnan, Incognito: Efficient Full-Domain K-Anonymity, SIGMOD 2005, section 3
+    (the properties of generalisation, roll-up and subsets: a table that is not k-anonymous with respect to some
+    quasi-identifiers is not with respect to more).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+
+from dataframe_level_anonymisation.classes import (
+    Counts,
+    Histogram,
+    Pregeneralised,
+    TooManyTuples,
+    histogram,
+    unused,
+)
+from dataframe_level_anonymisation.evaluation import Evaluator, Node, Task, limit_of
+from dataframe_level_anonymisation.hierarchies import Hierarchy, Spec
+from dataframe_level_anonymisation.privacy_models import PrivacyModel
+from dataframe_level_anonymisation.quality_models import CellQuality, Costs, QualityModel, weighted_costs
+from dataframe_level_anonymisation.release import generalised, with_figures
+from dataframe_level_anonymisation.search import possible_levels
+from util_services.errors import DataServiceError
+from util_services.frames import collected
+
+HISTOGRAM_TUPLES = "HISTOGRAM_TUPLES"
+_TUPLES = 5_000_000  # 200 bytes each with three quasi-identifiers, 640 with nine, the search included
+
+
+def histogram_tuples(environment: Mapping[str, str] = os.environ) -> int:
+    """Give how many distinct tuples may be collected: 5 million, about 1 GB, unless the environment tells otherwise.
+
+    Raises:
+        DataServiceError: If it does not tell a whole number from 1.
+
+    Examples:
+        >>> histogram_tuples({"HISTOGRAM_TUPLES": "20000000"})
+        20000000
+    """
+    setting = environment.get(HISTOGRAM_TUPLES) or str(_TUPLES)
+    if not (setting.isascii() and setting.isdigit() and int(setting)):
+        raise DataServiceError(
+            f"The environment variable {HISTOGRAM_TUPLES} is not a whole number from 1, such as {_TUPLES}: correct it."
+        )
+    return int(setting)
+
+
+@dataclass(frozen=True, eq=False)
+class Counting:
+    """What is counted, and what it is counted for.
+
+    Attributes:
+        frame: The data.
+        specs: For each quasi-identifier what its hierarchy is built from.
+        sensitive: The sensitive attributes that the models protect.
+        population: The population table, if there is one.
+        models: The requirements.
+        quality: What is minimised.
+        suppression_limit: Largest share of rows that may be left out, in per cent.
+        recoding: ``global`` or ``local``.
+        most: How many distinct tuples may be collected.
+    """
+
+    frame: nw.LazyFrame[Any]
+    specs: Mapping[str, Spec]
+    sensitive: Sequence[str]
+    population: nw.LazyFrame[Any] | None
+    models: Sequence[PrivacyModel]
+    quality: QualityModel
+    suppression_limit: float
+    recoding: str
+    most: int
+
+    def counted(self) -> tuple[Histogram, list[Hierarchy]]:
+        """Count the tuples, pre-generalised only if they are too many, and build a hierarchy for each column.
+
+        Raises:
+            DataServiceError: If they are too many nevertheless, or a hierarchy does not fit its column.
+        """
+        columns = list(self.specs)
+        try:
+            tuples = histogram(self.frame, columns, self.sensitive, self.population, most=self.most)
+        except TooManyTuples:
+            pass
+        else:
+            values = zip(columns, tuples.values, strict=True)
+            return tuples, [self.specs[column].build(known) for column, known in values]
+        if self.recoding == "local":
+            raise DataServiceError(
+                f"The table has more than the {self.most:,} distinct combinations of quasi-identifiers and protected "
+                f"attributes that {HISTOGRAM_TUPLES} allows, and recoding local needs all of them: choose recoding "
+                f"global, or give more memory and a higher {HISTOGRAM_TUPLES}."
+            )
+        return _Coarse(self).counted()
+
+
+class _Coarse:
+    """Counts tuples of higher levels."""
+
+    def __init__(self, given: Counting) -> None:
+        self._given = given
+        self._columns = [self._single(column) for column in given.specs]
+        self._hierarchies = [
+            spec.build(column.values[0]) for spec, column in zip(given.specs.values(), self._columns, strict=True)
+        ]
+        self._limit = limit_of(self._columns[0].rows, given.suppression_limit)
+
+    def _single(self, column: str) -> Histogram:
+        """Count the values of one column."""
+        given = self._given
+        try:
+            return histogram(given.frame, [column], (), given.population, most=given.most)
+        except TooManyTuples:
+            raise DataServiceError(
+                f"The column {column!r} alone has more than the {given.most:,} distinct values that {HISTOGRAM_TUPLES} "
+                "allows: round or shorten its values before, leave it out of the quasi_identifiers, or give more "
+                f"memory and a higher {HISTOGRAM_TUPLES}."
+            ) from None
+
+    def counted(self) -> tuple[Histogram, list[Hierarchy]]:
+        """Raise levels, by all rows of a group first, and by its sensitive values if need be."""
+        everything = range(len(self._columns))
+        levels: Node = (0,) * len(everything)
+        for raised in (self._raised_by_sizes, self._raised_by_all):
+            higher = raised(levels)
+            if higher == levels:
+                continue
+            levels = higher
+            try:
+                return self._tuples(everything, levels, self._given.sensitive), self._hierarchies
+            except TooManyTuples:
+                continue
+        raise DataServiceError(self._still_too_many(levels))
+
+    def _raised_by_sizes(self, levels: Node) -> Node:
+        """Leave out the levels that are hopeless by the models that look at no sensitive attribute."""
+        models = [model for model in self._given.models if model.attribute is None]
+        return tuple(self._lowest(own, column, levels[column], models) for column, own in enumerate(self._columns))
+
+    def _raised_by_all(self, levels: Node) -> Node:
+        """Leave out the levels that are hopeless by any model; a column with too many tuples to tell stays."""
+        raised = list(levels)
+        for column in range(len(levels)) if self._given.sensitive else ():
+            try:
+                own = self._tuples([column], levels, self._given.sensitive)
+            except TooManyTuples:
+                continue
+            raised[column] = self._lowest(own, column, levels[column], self._given.models)
+        return tuple(raised)
+
+    def _lowest(self, own: Histogram, column: int, level: int, models: Sequence[PrivacyModel]) -> int:
+        """Lowest level of a column, from a given one on, at which the column alone can meet some models."""
+        hierarchy = self._hierarchies[column]
+        tests = [test for model in models for test in model.tests(own)]
+        task = Task(own, [hierarchy], tests, self._given.quality, self._limit)
+        lowest = max(level, hierarchy.lowest)
+        return possible_levels(Evaluator(task), [range(lowest, hierarchy.highest + 1)])[0].start
+
+    def _tuples(self, columns: Sequence[int], levels: Node, sensitive: Sequence[str]) -> Histogram:
+        """Count the tuples of some columns at their levels."""
+        frame, population = self._given.frame, self._given.population
+        summed = None
+        deviations = [self._deviations(column, levels[column]) for column in columns]
+        if any(each.any() for each in deviations):
+            summed = unused("surplus", frame.collect_schema().names())
+            frame = with_figures(frame, summed, [self._columns[column] for column in columns], deviations)
+        frame = self._generalised(frame, columns, levels)
+        if population is not None:
+            population = self._generalised(population, columns, levels)
+        names = [self._columns[column].columns[0] for column in columns]
+        found = histogram(frame, names, sensitive, population, most=self._given.most, summed=summed)
+        return self._of_values(found, columns, levels)
+
+    def _generalised(self, frame: nw.LazyFrame[Any], columns: Sequence[int], levels: Node) -> nw.LazyFrame[Any]:
+        for column in columns:
+            frame = generalised(frame, self._columns[column], [self._hierarchies[column]], (levels[column],))
+        return frame
+
+    def _of_values(self, found: Histogram, columns: Sequence[int], levels: Node) -> Histogram:
+        """Name groups by one of their values, so that they belong to the hierarchies of the values."""
+        codes = np.empty_like(found.codes)
+        values, shared = [], []
+        for position, column in enumerate(columns):
+            level, own, hierarchy = levels[column], self._columns[column].values[0], self._hierarchies[column]
+            values.append(own)
+            shared.append(_representatives(hierarchy, level))
+            # Level 0 has the same values in the same order.
+            first = np.arange(len(own))
+            if level:
+                of_label = dict(zip(hierarchy.labels[level - 1], shared[-1].tolist(), strict=True))
+                first = np.array([of_label[label] for label in found.values[position]], dtype=np.int64)
+            codes[:, position] = first[found.codes[:, position]]
+        surplus = np.zeros(len(found.counts)) if found.sums is None else found.sums
+        counts = tuple(self._columns[column].value_counts(0) for column in columns)
+        known = Pregeneralised(tuple(levels[column] for column in columns), tuple(shared), counts, surplus)
+        return replace(found, values=tuple(values), codes=codes, sums=None, pregeneralised=known)
+
+    def _deviations(self, column: int, level: int) -> Costs:
+        """What a cell costs more than one with the value that stands for its own: array (values,); 0 if irrelevant."""
+        if not self._costs:
+            return np.zeros(len(self._columns[column].values[0]))
+        costs = self._costs[column][level]
+        return costs - costs[_representatives(self._hierarchies[column], level)]
+
+    @cached_property
+    def _costs(self) -> list[list[Costs]]:
+        """Costs of cells that matter tuple by tuple, as they do where tuples may be left out."""
+        if not (isinstance(self._given.quality, CellQuality) and self._limit):
+            return []
+        counts = [column.value_counts(0) for column in self._columns]
+        return weighted_costs(self._given.quality, counts, self._hierarchies)
+
+    def _still_too_many(self, levels: Node) -> str:
+        columns = [*self._given.specs, *self._given.sensitive]
+        frame = self._generalised(self._given.frame, range(len(levels)), levels)
+        number = collected(frame.select(*columns).unique().select(nw.len())).item()
+        return (
+            f"The table has {number:,} distinct combinations of quasi-identifiers and protected attributes, even at "
+            f"the lowest levels that can meet the requirement, where {HISTOGRAM_TUPLES} allows {self._given.most:,}: "
+            "give a higher min_level in generalisation_hierarchies, fewer quasi_identifiers, or more memory and a "
+            f"higher {HISTOGRAM_TUPLES}."
+        )
+
+
+def _representatives(hierarchy: Hierarchy, level: int) -> Counts:
+    """Give for each value the first one of its group: array (values,)."""
+    groups = hierarchy.groups[level]
+    _, first = np.unique(groups, return_index=True)
+    return first[groups]
