@@ -20,7 +20,9 @@ from data_processing import (
     StandardiseText,
     clean,
 )
-from util_services import staged_tables
+from util_services import shelf, staged_tables
+from util_services.csv_files import COMMA_SEPARATED
+from util_services.formats import scan
 from util_services.staging import checkpoint
 
 ROWS = 50_000
@@ -74,3 +76,20 @@ def test_a_staged_table_is_cleaned_as_one_in_memory_and_only_new_columns_are_sto
     # Until rows are sorted, which gives a table of its own, nothing but what a step computed is written.
     before_sorting = stored[: next(i for i, names in enumerate(stored) if "row" in names)]
     assert [len(names) for names in before_sorting] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("megabytes", ["0", "512"])
+def test_of_a_cleaned_table_only_what_changed_is_staged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: pl.DataFrame, megabytes: str
+) -> None:
+    monkeypatch.setenv("STAGING_DIR", str(tmp_path))
+    monkeypatch.setenv("STAGING_MEMORY_MB", megabytes)
+    readable = table.with_columns(pl.col("born").replace("?!", "01.01.2000"))
+    readable.write_csv(tmp_path / "in.csv")
+    source = scan(tmp_path / "in.csv", COMMA_SEPARATED)
+    staged = staged_tables.scan(staged_tables.stage(source, tmp_path / "in"))
+    result = clean(staged, STEPS[:3], store=lambda frame: checkpoint(frame, "run"))
+    path = staged_tables.stage(result.frame, tmp_path / "out")
+    assert shelf.columns(path) == ["city", "born", "weight"]  # weight for its markers
+    assert staged_tables.rows(path) == ROWS
+    assert_frame_equal(staged_tables.scan(path).collect(), clean(readable, STEPS[:3]).frame)

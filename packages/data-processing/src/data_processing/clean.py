@@ -59,7 +59,7 @@ class Result:
         questions = [self._source.select(nw.len())]
         for outcome in self._outcomes:
             questions += [] if outcome.keeps_rows else [outcome.frame.select(nw.len())]
-            questions += [outcome.changed] if outcome.changed is not None else []
+            questions += [outcome.changed] if isinstance(outcome.changed, nw.LazyFrame) else []
             questions += [outcome.rejects.select(nw.len())] if outcome.rejects is not None else []
             questions += [outcome.counts] if outcome.counts is not None else []
         answers = iter(figures(questions))
@@ -67,7 +67,7 @@ class Result:
         reports = []
         for step, outcome in zip(self._steps, self._outcomes, strict=True):
             rows_in, rows = rows, rows if outcome.keeps_rows else next(answers)["len"]
-            changed = next(answers) if outcome.changed is not None else {}
+            changed = next(answers) if isinstance(outcome.changed, nw.LazyFrame) else outcome.changed or {}
             rejects = next(answers)["len"] if outcome.rejects is not None else 0
             counts = next(answers) if outcome.counts is not None else {}
             details = {**outcome.facts, **_whole(counts)}

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -300,9 +300,16 @@ def as_frame(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> pl.Data
     return frame
 
 
-def write_parquet(frame: pl.LazyFrame, path: Path) -> None:
+def write_parquet(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Evaluate a lazy frame into a Parquet file that is quick to write and to read, in row order and bounded memory."""
-    frame.sink_parquet(path, compression="lz4", statistics=False, row_group_size=_ROW_GROUP_ROWS, engine="streaming")
+    frame.sink_parquet(
+        path,
+        compression="lz4",
+        statistics=False,
+        row_group_size=_ROW_GROUP_ROWS,
+        metadata=dict(notes) if notes else None,
+        engine="streaming",
+    )
 
 
 def write_batches(batches: Iterable[pa.RecordBatch], names: Sequence[str], path: Path) -> None:

@@ -1,7 +1,7 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -107,7 +107,7 @@ def amended(
             return nw.from_native(rows).with_columns(**cells, **mark).select(*changed).to_native()
 
         AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
-    return settle(result, frame)
+    return settle(result, frame, columns if keep is None else None)
 
 
 def with_cells(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], inputs: Sequence[str]) -> nw.LazyFrame[Any]:
@@ -191,22 +191,62 @@ def map_batches(
 
 _CELLS = "__cells__"
 
-_SETTLED = Origins[bool]()
+
+@dataclass(frozen=True)
+class Revision:
+    """How a lazy frame that gives the same rows whenever it is evaluated differs from one that it was made of.
+
+    Attributes:
+        source: The frame before, with the same rows; ``None`` if that is the frame itself.
+        changed: The columns that may differ.
+    """
+
+    source: pl.LazyFrame | None = None
+    changed: frozenset[str] = frozenset()
 
 
-def settle(frame: nw.LazyFrame[Any], like: nw.LazyFrame[Any] | None = None) -> nw.LazyFrame[Any]:
+_SETTLED = Origins[Revision]()
+
+
+def settle(
+    frame: nw.LazyFrame[Any], like: nw.LazyFrame[Any] | None = None, changed: Collection[str] | None = None
+) -> nw.LazyFrame[Any]:
     """Note that a lazy table gives the same rows in the same order however often it is evaluated.
 
     Args:
         frame: The table.
         like: Note it only if it is known of this one, of which the table was made row by row.
+        changed: Columns that were replaced or appended; ``None`` if rows were left out.
 
     Returns:
         The table itself.
     """
-    if like is None or _SETTLED.of(nw.to_native(like)):
-        _SETTLED.remember(nw.to_native(frame), True)
+    native, revision = nw.to_native(frame), Revision()
+    if like is not None:
+        before = nw.to_native(like)
+        if native is before or (known := _SETTLED.of(before)) is None:
+            return frame
+        if changed is not None:
+            revision = Revision(known.source if known.source is not None else before, known.changed.union(changed))
+    _SETTLED.remember(native, revision)
     return frame
+
+
+def revision_of(frame: pl.LazyFrame) -> Revision | None:
+    """Tell what a frame was made of row by row, if it is known and the columns are the same; ``changed`` are of it.
+
+    Examples:
+        >>> before = settle(nw.from_native(pl.LazyFrame({"name": ["Ann"], "age": ["25"]})))
+        >>> after = amended(before, {"age": nw.col("age") + "!"})
+        >>> revision = revision_of(nw.to_native(after))
+        >>> revision.source is nw.to_native(before), revision.changed
+        (True, frozenset({'age'}))
+    """
+    revision = _SETTLED.of(frame)
+    if revision is None or revision.source is None:
+        return None
+    names = frame.collect_schema().names()
+    return revision if names == revision.source.collect_schema().names() else None
 
 
 def computed_beside(
@@ -239,7 +279,7 @@ def computed_beside(
     if not (isinstance(native, pl.LazyFrame) and _SETTLED.of(native)):
         return store(computed)
     new = store(computed.select(*outputs))
-    return settle(nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal")))
+    return settle(nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal")), frame, outputs)
 
 
 def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:

@@ -80,6 +80,14 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
             writer.write_table(table)
 
 
+def put_beside(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
+    """Evaluate a table and keep it with notes; see :func:`put_parts`."""
+    if hold:
+        put_parts(frame.collect_batches(), path, notes, hold=True)
+    else:
+        write_parquet(frame, private(path), notes)
+
+
 def scan(path: Path) -> pl.LazyFrame:
     """Give a table lazily."""
     held = _HELD.get(path)

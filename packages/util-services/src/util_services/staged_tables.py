@@ -11,7 +11,7 @@ import polars as pl
 from util_services import shelf
 from util_services.ahead import computed_ahead
 from util_services.formats import write_parquet
-from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, settle
+from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, revision_of, settle
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
@@ -47,9 +47,17 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         path = place.with_name(place.name + _AMENDED)
         _put_changes(amendment, source, path)
         shelf.link(source, _source_of(path))
-    else:
-        path = place.with_name(place.name + _LAZY)
-        shelf.put(frame, path)
+        return path
+    revision = revision_of(frame)
+    source = _SCANS.of(revision.source) if revision and revision.source is not None else None
+    if revision and source and source.name.endswith(_LAZY):
+        path = place.with_name(place.name + _AMENDED)
+        changed = [name for name in frame.collect_schema().names() if name in revision.changed]
+        shelf.put_beside(frame.select(changed), path, {_CONSTANTS: "{}"}, hold=shelf.is_held(source))
+        shelf.link(source, _source_of(path))
+        return path
+    path = place.with_name(place.name + _LAZY)
+    shelf.put(frame, path)
     return path
 
 

@@ -82,7 +82,7 @@ def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[s
         for column, other in new.items()
     ]
     frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
-    return Outcome(settle(frame, both), written=tuple(new), changed=both.select(*changed) if changed else None)
+    return Outcome(settle(frame, both, new), written=tuple(new), changed=both.select(*changed) if changed else None)
 
 
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:

@@ -41,10 +41,12 @@ class NormaliseMissingMarkers(Step):
         markers = sorted({marker.strip().lower() for marker in self.markers})
         columns = texts(self, frame, self.columns)
         marked = {column: _is_one_of(markers, nw.col(column)) for column in columns}
+        counts = aggregated(frame, *(how_many(marked[column]).alias(column) for column in columns))
+        with_any = [column for column in columns if counts[column]]
         return Outcome(
-            amended(frame, {column: nw.when(~marked[column]).then(nw.col(column)) for column in columns}),
-            written=columns,
-            changed=frame.select(how_many(marked[column]).alias(column) for column in columns) if columns else None,
+            amended(frame, {column: nw.when(~marked[column]).then(nw.col(column)) for column in with_any}),
+            written=with_any,
+            changed=counts,
         )
 
 

@@ -79,6 +79,9 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
     if on_failure == "fail":
         _refuse(step, readings, aggregated(both, *(how_many(cells).alias(column) for column, cells in failed.items())))
         return Read(both, new, None)
+    any_failed = nw.any_horizontal(*failed.values(), ignore_nulls=False)
+    if not aggregated(both, how_many(any_failed).alias("rows"))["rows"]:
+        return Read(both, new, None)
     none = nw.lit(None, nw.String)
     reason = reduce(
         lambda otherwise, reading: (
@@ -87,7 +90,6 @@ def read_cells(step: Step, frame: nw.LazyFrame[Any], readings: list[Reading], on
         reversed(readings),
         none,
     )
-    any_failed = nw.any_horizontal(*failed.values(), ignore_nulls=False)
     rejects = both.filter(any_failed).with_columns(reason.alias(REASON)).select(*names, REASON)
     return Read(settle(both.filter(~any_failed), both), new, rejects)
 

@@ -24,7 +24,8 @@ class Outcome:
     Attributes:
         frame: The table that goes on.
         written: Columns that were created or whose cells may have changed; all others hold what they held.
-        changed: One row with, for each column whose cells may have changed, how many did; ``None`` if none can have.
+        changed: For each column whose cells may have changed, how many did, or a table of one row that tells it;
+            ``None`` if none can have.
         rejects: The rows that were left out, as they came, and :data:`REASON`; ``None`` if the step judges no rows.
         keeps_rows: Whether the table that goes on has the rows of the one before, no more and no fewer.
         counts: One row with further figures for the report, each under the words that tell what it counts; ``None`` if
@@ -34,7 +35,7 @@ class Outcome:
 
     frame: nw.LazyFrame[Any]
     written: Sequence[str] = ()
-    changed: nw.LazyFrame[Any] | None = None
+    changed: nw.LazyFrame[Any] | Mapping[str, int] | None = None
     rejects: nw.LazyFrame[Any] | None = None
     keeps_rows: bool = True
     counts: nw.LazyFrame[Any] | None = None
