@@ -112,7 +112,8 @@ def pseudonymise(
     """
     data = nw.from_native(frame)
     lazy = data.lazy()
-    session, tally, salt = session or Session(), Tally(), secrets.token_bytes(32)
+    session, salt = session or Session(), secrets.token_bytes(32)
+    tally = Tally(session)
     left = check_steps(steps, lazy.collect_schema().names())
     doing = [step for step in steps if not isinstance(step.technique, Drop)]
     work = [
@@ -146,7 +147,8 @@ def depseudonymise(
     """
     data = nw.from_native(frame)
     lazy = data.lazy()
-    session, tally = session or Session(), Tally()
+    session = session or Session()
+    tally = Tally(session)
     check_steps(steps, lazy.collect_schema().names())
     work = [
         _Work(column, _restoring(step, Scope(step.field(column), keys, session=session)), keeps=step.on_error == KEEP)

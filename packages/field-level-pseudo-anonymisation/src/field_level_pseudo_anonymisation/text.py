@@ -121,7 +121,7 @@ def pseudonymise_text(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_text(text, writer, TextResult(None, TextTally(writer.samples), session, language))
+    return _of_text(text, writer, TextResult(None, TextTally(session, writer.samples), session, language))
 
 
 def depseudonymise_text(
@@ -150,7 +150,7 @@ def depseudonymise_text(
     """
     session = session or Session()
     reader = Reader(steps, keys, on_error, session)
-    return _of_text(text, reader, TextResult(None, TextTally(), session, language))
+    return _of_text(text, reader, TextResult(None, TextTally(session), session, language))
 
 
 def pseudonymise_text_columns(
@@ -187,7 +187,7 @@ def pseudonymise_text_columns(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_columns(frame, columns, writer, TextResult(None, TextTally(writer.samples), session, language))
+    return _of_columns(frame, columns, writer, TextResult(None, TextTally(session, writer.samples), session, language))
 
 
 def depseudonymise_text_columns(
@@ -207,7 +207,7 @@ def depseudonymise_text_columns(
     """
     session = session or Session()
     reader = Reader(steps, keys, on_error, session)
-    return _of_columns(frame, columns, reader, TextResult(None, TextTally(), session, language))
+    return _of_columns(frame, columns, reader, TextResult(None, TextTally(session), session, language))
 
 
 def _detector(
