@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -89,3 +90,32 @@ def tokenised(output: Path, limit_rows: int | None = None) -> ExecuteInProcessRe
         },
         write_df_to_csv={"output_path": output.name},
     )
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"sample_rows": {"size": 9, "seed": 3}}],
+        [{"filter_rows": {"condition": "row != 7"}}, {"sample_rows": {"share": 0.4, "stratify_by": ["sex"]}}],
+        [{"sort_rows": {"by": ["sex"]}}, {"sample_rows": {"share": 0.5}}, {"remove_duplicates": {"columns": ["sex"]}}],
+        [{"remove_duplicates": {"columns": ["sex"], "keep": "last", "ignore_case": True}}],
+        [{"remove_duplicates": {"columns": ["sex", "row"], "keep": "none", "similarity": {"row": 0.5}}}],
+    ],
+    ids=["sample", "sample-of-strata", "sample-of-sorted", "last-duplicate", "no-near-duplicate"],
+)
+def test_the_same_rows_are_chosen_on_a_spark_cluster(
+    steps: list[dict[str, Any]], on_spark: Callable[[], None], here: Path
+) -> None:
+    (here / "in.csv").write_text(
+        "row,sex\n" + "".join(f"{row},{'FfM'[row % 3] if row % 5 else ''}\n" for row in range(60))
+    )
+    cleaned = {
+        "read_csv_to_df": {"input_path": "in.csv"},
+        "clean_data": {"steps": [{"step": step} for step in steps]},
+        "write_df_to_csv": {"output_path": "out.csv"},
+    }
+    assert run("clean_data_job", **cleaned).success
+    expected = (here / "out.csv").read_bytes()
+    on_spark()
+    assert run("clean_data_job", **cleaned).success
+    assert (here / "out.csv").read_bytes() == expected

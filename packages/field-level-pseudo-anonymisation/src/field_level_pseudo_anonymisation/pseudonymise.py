@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
@@ -20,7 +20,7 @@ from field_level_pseudo_anonymisation.techniques.domain import InspectingTechniq
 from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope, Transform
 from util_services.errors import DataServiceError
-from util_services.frames import map_batches
+from util_services.frames import as_given, map_batches
 
 Cells = Callable[[pl.Series, pl.DataFrame], pl.Series]
 """Takes a column's cells as text, and the rows; gives new cells, missing where a value could not be turned back."""
@@ -166,13 +166,13 @@ def _finished(
     tally: Tally,
     session: Session,
 ) -> Result:
-    if isinstance(data, nw.LazyFrame):
-        return Result(result.to_native(), steps, cautions, tally, session)
     # In one batch, each distinct value of a column is found; in several, both cores have work.
-    engine = "in-memory" if all(step.technique.linkable for step in steps) else "streaming"
-    how = {"engine": engine} if data.implementation.is_polars() else {}
-    done = Result(result.collect(data.implementation, **how).to_native(), steps, cautions, tally, session)
-    done.finish()
+    engine: Literal["in-memory", "streaming"] = (
+        "in-memory" if all(step.technique.linkable for step in steps) else "streaming"
+    )
+    done = Result(as_given(result, data, engine), steps, cautions, tally, session)
+    if not isinstance(data, nw.LazyFrame):
+        done.finish()
     return done
 
 

@@ -18,7 +18,7 @@ from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import FAIL
 from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import map_batches
+from util_services.frames import as_given, map_batches
 from util_services.texts import Text, cut
 
 Rewrite = Callable[[list[str]], tuple[list[str], Counts]]
@@ -255,10 +255,9 @@ def _of_columns(frame: Any, columns: Sequence[str], rewrite: Rewrite, result: Te
         return rows.select(_cells(rows[column].cast(pl.String), rewrite, tally) for column in columns)
 
     changed = map_batches(lazy, batch, columns, dict.fromkeys(columns, nw.String), tally)
-    if isinstance(data, nw.LazyFrame):
-        return replace(result, output=changed.to_native())
-    done = replace(result, output=changed.collect(data.implementation).to_native())
-    done.finish()
+    done = replace(result, output=as_given(changed, data))
+    if not isinstance(data, nw.LazyFrame):
+        done.finish()
     return done
 
 
