@@ -42,3 +42,12 @@ def test_what_the_readme_links_to_exists() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_no_service_asks_which_engine_holds_a_table() -> None:
+    """What Import Linter cannot see: the contract on PySpark and the engine's modules is in pyproject.toml."""
+    asks = re.compile(r"is_(py)?spark|is_distributed|has_order|isinstance\([^)]*pl\.LazyFrame|pyspark|\.kind\b.*spark")
+    seam = PROJECT / "packages" / "util-services"
+    services = [path for path in CODE if not path.is_relative_to(seam)]
+    assert any(asks.search(path.read_text()) for path in CODE if path not in services)
+    assert [path.name for path in services if asks.search(path.read_text())] == []

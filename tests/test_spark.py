@@ -103,24 +103,6 @@ def test_tokens_of_another_key_are_counted_and_nothing_is_written(
     assert outputs(here) == {}
 
 
-def test_a_technique_with_one_table_for_all_rows_says_that_it_does_not_run_on_spark_yet(
-    on_spark: Callable[[], None], samples: None, here: Path
-) -> None:
-    del samples
-    on_spark()
-    tokenise = {"tokenise": {"columns": ["Name"], "key_name": SAMPLE_KEY_NAME, "mapping_table": "output/table"}}
-    told = failure(
-        run(
-            "anonymise_pseudonymise_structured_job",
-            read_csv_to_df={"input_path": "examples/patients.csv"},
-            anonymise_pseudonymise_structured={"used_function": [{"technique": tokenise}]},
-            **TO_OUTPUT,
-        )
-    )
-    assert told.startswith("The technique tokenise keeps one mapping table for all rows, which does not run on Spark")
-    assert outputs(here) == {}
-
-
 def test_a_run_whose_worker_is_killed_ends_well(
     spark_cluster: Cluster, settings: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,9 +10,9 @@ import narwhals as nw
 
 from data_processing import steps as library
 from data_processing.engines import Back, lazily
-from data_processing.evaluation import figures
-from data_processing.steps.step import REASON, Inputs, Outcome, Step, Store
+from data_processing.steps.step import REASON, Inputs, Outcome, Step
 from util_services.errors import DataServiceError
+from util_services.frames import Store, figures
 
 Parameters = ParamSpec("Parameters")
 REJECTED_BY, REJECTED_BECAUSE = "rejected_by", "rejected_because"

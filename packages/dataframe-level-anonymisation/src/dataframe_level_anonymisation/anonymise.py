@@ -27,6 +27,7 @@ from dataframe_level_anonymisation.roles import check_roles
 from dataframe_level_anonymisation.search import infeasible
 from dataframe_level_anonymisation.verification import verify
 from util_services.errors import DataServiceError, nearest
+from util_services.frames import as_given
 
 _EXAMPLES = 3
 
@@ -103,7 +104,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     if store is not None:
         output = store(output)
     # A lazy frame stays lazy; any other is evaluated once, and verified as it is released.
-    native = output.to_native() if isinstance(data, nw.LazyFrame) else output.collect(data.implementation).to_native()
+    native = as_given(output, data)
     output = nw.from_native(native).lazy()
     populations = [] if people is None else [generalised(people, tuples, built, step.levels) for step in recoded.steps]
     verified = verify(output, tuples, models, populations, task.limit)

@@ -38,7 +38,7 @@ class Portable:
         scope: What it is made for.
 
     Raises:
-        DataServiceError: As ``make``; and when it is sent, if it shares a state with other transforms of the run.
+        DataServiceError: As ``make``.
 
     Examples:
         >>> import pickle

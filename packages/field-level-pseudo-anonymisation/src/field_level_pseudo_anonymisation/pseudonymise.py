@@ -4,7 +4,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
@@ -20,7 +20,7 @@ from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope, Transform
 from util_services.distinct import DistinctValues, of_present, put_back
 from util_services.errors import DataServiceError
-from util_services.frames import map_batches
+from util_services.frames import as_given, map_batches
 
 Cells = Callable[[pl.Series, pl.DataFrame], pl.Series]
 """Takes a column's cells as text, and the rows; gives new cells, missing where a value could not be turned back."""
@@ -112,7 +112,8 @@ def pseudonymise(
     """
     data = nw.from_native(frame)
     lazy = data.lazy()
-    session, tally, salt = session or Session(), Tally(), secrets.token_bytes(32)
+    session, salt = session or Session(), secrets.token_bytes(32)
+    tally = Tally(session)
     left = check_steps(steps, lazy.collect_schema().names())
     doing = [step for step in steps if not isinstance(step.technique, Drop)]
     work = [
@@ -146,7 +147,8 @@ def depseudonymise(
     """
     data = nw.from_native(frame)
     lazy = data.lazy()
-    session, tally = session or Session(), Tally()
+    session = session or Session()
+    tally = Tally(session)
     check_steps(steps, lazy.collect_schema().names())
     work = [
         _Work(column, _restoring(step, Scope(step.field(column), keys, session=session)), keeps=step.on_error == KEEP)
@@ -164,13 +166,13 @@ def _finished(
     tally: Tally,
     session: Session,
 ) -> Result:
-    if isinstance(data, nw.LazyFrame):
-        return Result(result.to_native(), steps, cautions, tally, session)
     # In one batch, each distinct value of a column is found; in several, both cores have work.
-    engine = "in-memory" if all(step.technique.linkable for step in steps) else "streaming"
-    how = {"engine": engine} if data.implementation.is_polars() else {}
-    done = Result(result.collect(data.implementation, **how).to_native(), steps, cautions, tally, session)
-    done.finish()
+    engine: Literal["in-memory", "streaming"] = (
+        "in-memory" if all(step.technique.linkable for step in steps) else "streaming"
+    )
+    done = Result(as_given(result, data, engine), steps, cautions, tally, session)
+    if not isinstance(data, nw.LazyFrame):
+        done.finish()
     return done
 
 

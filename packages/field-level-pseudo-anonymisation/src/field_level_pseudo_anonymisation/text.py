@@ -18,7 +18,7 @@ from field_level_pseudo_anonymisation.memory_key_store import NO_KEYS
 from field_level_pseudo_anonymisation.steps import FAIL
 from field_level_pseudo_anonymisation.techniques.session import Session
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import map_batches
+from util_services.frames import as_given, map_batches
 from util_services.texts import Text, cut
 
 Rewrite = Callable[[list[str]], tuple[list[str], Counts]]
@@ -121,7 +121,7 @@ def pseudonymise_text(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_text(text, writer, TextResult(None, TextTally(writer.samples), session, language))
+    return _of_text(text, writer, TextResult(None, TextTally(session, writer.samples), session, language))
 
 
 def depseudonymise_text(
@@ -150,7 +150,7 @@ def depseudonymise_text(
     """
     session = session or Session()
     reader = Reader(steps, keys, on_error, session)
-    return _of_text(text, reader, TextResult(None, TextTally(), session, language))
+    return _of_text(text, reader, TextResult(None, TextTally(session), session, language))
 
 
 def pseudonymise_text_columns(
@@ -187,7 +187,7 @@ def pseudonymise_text_columns(
     """
     session = session or Session()
     writer = Writer(steps, _detector(steps, language, **detection), keys, session)
-    return _of_columns(frame, columns, writer, TextResult(None, TextTally(writer.samples), session, language))
+    return _of_columns(frame, columns, writer, TextResult(None, TextTally(session, writer.samples), session, language))
 
 
 def depseudonymise_text_columns(
@@ -207,7 +207,7 @@ def depseudonymise_text_columns(
     """
     session = session or Session()
     reader = Reader(steps, keys, on_error, session)
-    return _of_columns(frame, columns, reader, TextResult(None, TextTally(), session, language))
+    return _of_columns(frame, columns, reader, TextResult(None, TextTally(session), session, language))
 
 
 def _detector(
@@ -255,10 +255,9 @@ def _of_columns(frame: Any, columns: Sequence[str], rewrite: Rewrite, result: Te
         return rows.select(_cells(rows[column].cast(pl.String), rewrite, tally) for column in columns)
 
     changed = map_batches(lazy, batch, columns, dict.fromkeys(columns, nw.String), tally)
-    if isinstance(data, nw.LazyFrame):
-        return replace(result, output=changed.to_native())
-    done = replace(result, output=changed.collect(data.implementation).to_native())
-    done.finish()
+    done = replace(result, output=as_given(changed, data))
+    if not isinstance(data, nw.LazyFrame):
+        done.finish()
     return done
 
 

@@ -1,3 +1,4 @@
+import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -270,3 +271,40 @@ def test_a_local_table_stays_inside_the_data_root(tmp_path: Path, monkeypatch: p
         Run("/tmp/elsewhere").tokens(["a"])
     with pytest.raises(DataServiceError, match="cannot be read"):
         LocalStorage().read(str(tmp_path))
+
+
+def copied(run: Run) -> Run:
+    """As on another machine, once the table is open."""
+    run.tokens([])
+    copy: Run = pickle.loads(pickle.dumps(run))
+    return copy
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_tokens_that_copies_of_a_run_made_are_turned_back_by_a_later_run(tmp_path: Path, policy: Policy) -> None:
+    run = Run(tmp_path / "table", policy)
+    (before,) = run.tokens(["a"])
+    copies = [copied(run) for _ in range(2)]
+    made = [copy.tokens(["a", "b", text]) for copy, text in zip(copies, "cd", strict=True)]
+    taken = [copy.session.taken() for copy in copies]
+    for each in taken:
+        run.session.add_taken(each)
+    run.session.finish()
+    later = Run(tmp_path / "table", policy)
+    assert later.values([before, *made[0], *made[1]]) == ["a", "a", "b", "c", "a", "b", "d"]
+    if policy is Policy.RANDOMISED:
+        assert len({before, *made[0], *made[1]}) == 7
+    else:
+        assert [tokens[0] for tokens in made] == [before, before]
+        assert made[0][1] == made[1][1]
+        assert run.tokens(["b", "c", "d"]) == [*made[0][1:], made[1][2]]
+
+
+def test_tokens_of_copies_differ_from_run_to_run_and_by_field_and_come_back_encrypted(tmp_path: Path) -> None:
+    copy, other = (copied(Run(tmp_path / name)) for name in ("table", "other"))
+    tokens = [*copy.tokens(["Example Name"]), *copy.tokens(["Example Name"], "second"), *other.tokens(["Example Name"])]
+    assert len(set(tokens)) == 3
+    (taken,) = copy.session.taken()
+    assert "Example" not in taken
+    with pytest.raises(InvalidToken):
+        other.session.add_taken([taken])

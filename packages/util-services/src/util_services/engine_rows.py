@@ -11,6 +11,7 @@ from typing import Any
 
 ROW = "__row__"
 _TABLE = "__table__"
+_PLACE_BITS = 33
 TALLY = "__tally__"  # and what follows it: one column for each function of batches that counts
 
 
@@ -66,6 +67,30 @@ def with_numbers(frame: Any, name: str) -> Any:
     from pyspark.sql import functions
 
     return frame.select(functions.col(ROW).alias(name), *frame.columns)
+
+
+def renumbered(frame: Any) -> Any:
+    """Number the rows of a table that has an order anew, as sorting does; see :func:`with_positions`."""
+    return frame.sort(ROW)
+
+
+def with_positions(frame: Any, name: str) -> Any:
+    """Add positions from 0 as the first column of a table whose numbers are new; the rows of its parts are counted.
+
+    A number holds the part of the table, and in its lower 33 bits the place in it (``monotonically_increasing_id``).
+    """
+    from pyspark.sql import functions
+
+    number = functions.col(ROW)
+    part = functions.shiftright(number, _PLACE_BITS)
+    counts = shown(frame).groupBy(part.alias("part")).count().collect()
+    starts, rows = {0: 0}, 0
+    for each in sorted(counts):
+        starts[each["part"]], rows = rows, rows + each["count"]
+    pairs = [functions.lit(each).cast("bigint") for pair in starts.items() for each in pair]
+    start = functions.element_at(functions.create_map(*pairs), part)
+    place = number.bitwiseAND(functions.lit((1 << _PLACE_BITS) - 1))
+    return frame.select((start + place).alias(name), *frame.columns)
 
 
 def estimated_distinct(frame: Any, relative_error: float) -> dict[str, int]:

@@ -3,16 +3,19 @@
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import narwhals as nw
 import polars as pl
 
-from util_services.engine_batches import POLARS_INSTEAD, BatchFunction, Counts, on_spark
-from util_services.engine_rows import has_order, is_spark, with_numbers
+from util_services.engine_batches import BatchFunction, Counts, on_spark
+from util_services.engine_rows import has_order, is_spark, renumbered, with_numbers, with_positions
 from util_services.errors import DataServiceError
 
 Origin = TypeVar("Origin")
+
+Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
+"""Takes a lazy table and gives one that holds the same and is cheap to read."""
 
 
 class Origins(Generic[Origin]):
@@ -128,7 +131,7 @@ def with_cells(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], inputs: S
         [('f', 'female'), ('m', 'male')]
     """
     if not (inputs and cells and is_spark(nw.to_native(frame))):
-        return frame.with_columns(**cells)
+        return frame.with_columns(**cells) if cells else frame
     schema = frame.collect_schema()
     empty = pl.DataFrame(schema=nw.Schema({name: schema[name] for name in inputs}).to_polars())
 
@@ -254,7 +257,7 @@ def computed_beside(
     function: BatchFunction,
     inputs: Sequence[str],
     outputs: Mapping[str, Any],
-    store: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
+    store: Store,
 ) -> nw.LazyFrame[Any]:
     """Append columns as :func:`map_batches` does, but compute them once, as what is stored.
 
@@ -295,36 +298,42 @@ def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:
     native = nw.to_native(frame)
     if isinstance(native, pl.LazyFrame):
         return nw.from_native(native.with_row_index(name))
-    if not has_order(native):
-        raise DataServiceError(
-            f"Steps that need the order of rows cannot work on a table of {frame.implementation}: give one of Polars, "
-            "pandas or PyArrow, or one that a step of a run has read."
-        )
+    _check_order(frame)
     result: nw.LazyFrame[Any] = nw.from_native(with_numbers(native, name))
     return result
 
 
-def is_distributed(frame: nw.LazyFrame[Any]) -> bool:
-    """Tell whether a table may be too large for anything of the size of its rows to be held in this process.
+def in_positions(frame: nw.LazyFrame[Any], name: str, store: Store) -> nw.LazyFrame[Any]:
+    """Add the positions of rows, from 0 and without gaps, as the first column.
 
-    Examples:
-        >>> is_distributed(nw.from_native(pl.LazyFrame({"a": [1]})))
-        False
-    """
-    return is_spark(nw.to_native(frame))
-
-
-def evaluated_here(frame: nw.LazyFrame[Any], what: str) -> None:
-    """Refuse a table of Spark where something cannot be done to one.
+    Args:
+        frame: A table.
+        name: Of the new column.
+        store: Evaluates a table once and gives it back: on Spark, rows are counted that must not be cut anew.
 
     Raises:
-        DataServiceError: If it is one.
+        DataServiceError: If the table has no order.
 
     Examples:
-        >>> evaluated_here(nw.from_native(pl.LazyFrame({"a": [1]})), "The step sample_rows")
+        >>> frame = nw.from_native(pl.LazyFrame({"a": ["x", "y"]}))
+        >>> in_positions(frame, "row", lambda table: table).collect().rows()
+        [(0, 'x'), (1, 'y')]
     """
-    if is_distributed(frame):
-        raise DataServiceError(f"{what} does not run on Spark yet: {POLARS_INSTEAD}")
+    native = nw.to_native(frame)
+    if isinstance(native, pl.LazyFrame):
+        return numbered(frame, name)
+    _check_order(frame)
+    stored = store(nw.from_native(renumbered(native)))
+    result: nw.LazyFrame[Any] = nw.from_native(with_positions(nw.to_native(stored), name))
+    return result
+
+
+def _check_order(frame: nw.LazyFrame[Any]) -> None:
+    if not has_order(nw.to_native(frame)):
+        raise DataServiceError(
+            f"Steps that need the order of rows cannot work on a table of {frame.implementation}: give one of Polars, "
+            "pandas or PyArrow, or one that a step of a run has read."
+        )
 
 
 def collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
@@ -340,3 +349,48 @@ def collected(frame: nw.LazyFrame[Any]) -> nw.DataFrame[Any]:
     """
     streams = isinstance(nw.to_native(frame), pl.LazyFrame)
     return frame.collect(engine="streaming") if streams else frame.collect()
+
+
+def figures(frames: Sequence[nw.LazyFrame[Any]]) -> list[dict[str, Any]]:
+    """Evaluate tables of one row each; those that share an origin share the pass over it.
+
+    Examples:
+        >>> table = nw.from_native(pl.LazyFrame({"age": [25, None]}))
+        >>> figures([table.select(nw.len()), table.select(nw.col("age").max())])
+        [{'len': 2}, {'age': 25}]
+    """
+    natives = [frame.to_native() for frame in frames]
+    if all(isinstance(native, pl.LazyFrame) for native in natives):  # only Polars evaluates several plans at once
+        return [frame.row(0, named=True) for frame in pl.collect_all(natives, engine="streaming")]
+    return [frame.collect().rows(named=True)[0] for frame in frames]
+
+
+def as_given(result: nw.LazyFrame[Any], given: Any, engine: Literal["streaming", "in-memory"] | None = None) -> Any:
+    """Give a result as the kind of table that it was made of: a lazy one stays lazy, any other is evaluated.
+
+    Args:
+        result: What was made of the table.
+        given: The table, as a Narwhals frame.
+        engine: How Polars evaluates it; by default as it likes.
+
+    Examples:
+        >>> given = nw.from_native(pl.DataFrame({"a": [1]}))
+        >>> as_given(given.lazy().select(nw.col("a") + 1), given).rows()
+        [(2,)]
+    """
+    if isinstance(given, nw.LazyFrame):
+        return result.to_native()
+    how: dict[str, Any] = {"engine": engine} if engine and given.implementation.is_polars() else {}
+    return result.collect(given.implementation, **how).to_native()
+
+
+def spare(frame: nw.LazyFrame[Any], count: int = 1) -> list[str]:
+    """Name columns that the table does not have, for what is only needed on the way.
+
+    Examples:
+        >>> spare(nw.from_native(pl.LazyFrame({"a": [1], "__1__": [2]})), 2)
+        ['__2__', '__3__']
+    """
+    names = set(frame.collect_schema().names())
+    free = (name for number in range(1, len(names) + count + 1) if (name := f"__{number}__") not in names)
+    return [next(free) for _ in range(count)]

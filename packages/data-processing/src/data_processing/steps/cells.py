@@ -7,10 +7,10 @@ import narwhals as nw
 import polars as pl
 
 from data_processing.evaluation import how_many
-from data_processing.steps.selection import is_text, spare
-from data_processing.steps.step import REASON, Outcome, Store
+from data_processing.steps.selection import is_text
+from data_processing.steps.step import REASON, Outcome
 from util_services.distinct import DistinctValues, of_present
-from util_services.frames import amended, computed_beside, settle, with_cells
+from util_services.frames import Store, amended, computed_beside, settle, spare, with_cells
 
 CellFunction = Callable[[pl.Series], pl.Series]
 """Takes some cells of a column and gives as many, of the same type."""

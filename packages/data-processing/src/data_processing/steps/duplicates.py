@@ -1,24 +1,17 @@
 """Removing duplicate rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
-import polars as pl
 
-from data_processing.fingerprints import fingerprints
-from data_processing.positions import kept
 from data_processing.similarity import near_duplicates
-from data_processing.steps.selection import existing_or_all, is_text, spare, texts
+from data_processing.steps.selection import existing_or_all, is_text, texts
 from data_processing.steps.step import REASON, Inputs, Outcome, Step, choose, parameter, refuse
-from util_services.frames import is_distributed, numbered, with_cells
+from util_services.groups import ALONE, FIRST, LAST, chosen
 
-_FIRST: dict[str, Callable[[pl.Series], pl.Series]] = {
-    "first": pl.Series.is_first_distinct,
-    "last": pl.Series.is_last_distinct,
-    "none": pl.Series.is_unique,
-}
+_KEPT = {"first": FIRST, "last": LAST, "none": ALONE}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +19,7 @@ class RemoveDuplicates(Step):
     """Keeps one row, or none, of those that are equal in some columns. The order of the rows stays.
 
     A missing cell equals a missing one, and differs from an empty text. Rows are compared by fingerprints of 128 bits,
-    16 bytes of memory a row; see :func:`data_processing.fingerprints.fingerprints`. The first and the last of equal
+    16 bytes of memory a row; see :func:`util_services.groups.fingerprints`. The first and the last of equal
     rows are meant in the order in which the step gets them: that of the input, unless ``sort_rows`` came before.
 
     With ``similarity``, texts that are nearly the same count as equal, too: a text goes to the most frequent one that
@@ -59,7 +52,7 @@ class RemoveDuplicates(Step):
     )
 
     def __post_init__(self) -> None:
-        choose(self, "keep", self.keep, tuple(_FIRST))
+        choose(self, "keep", self.keep, tuple(_KEPT))
         for column, least in self.similarity.items():
             if not 0 < least <= 1:
                 raise refuse(self, f"cannot use the similarity {least:g} for {column!r}: give a number above 0, to 1.")
@@ -76,46 +69,16 @@ class RemoveDuplicates(Step):
         schema = frame.collect_schema()
         keys = {
             column: self._key(column, found[column].representatives if column in found else {})
-            for column in columns
             if is_text(schema[column])
+            else None
+            for column in columns
         }
         facts: dict[str, int | bool] = {}
         for column, near in found.items():
             facts |= {f"distinct texts of {column}": near.texts, f"all texts of {column} compared": near.all_pairs}
-        if is_distributed(frame):
-            return self._compared(frame, columns, keys, inputs, facts)
-        mask = _FIRST[self.keep](fingerprints(frame.with_columns(**keys) if keys else frame, columns))
-        return Outcome(
-            kept(frame, mask),
-            rejects=kept(frame, ~mask).with_columns(nw.lit("is a duplicate").alias(REASON)),
-            keeps_rows=False,
-            facts=facts,
-        )
-
-    def _compared(
-        self,
-        frame: nw.LazyFrame[Any],
-        columns: Sequence[str],
-        keys: Mapping[str, nw.Expr],
-        inputs: Inputs,
-        facts: Mapping[str, int | bool],
-    ) -> Outcome:
-        """Compare the cells of rows, which are too many to hold a fingerprint of each here."""
-        names = frame.collect_schema().names()
-        row, stays, *copies = spare(frame, 2 + len(columns))
-        both = numbered(frame, row).with_columns(
-            *(nw.col(c).alias(copy) for c, copy in zip(columns, copies, strict=True))
-        )
-        both = with_cells(both, keys, list(keys))
-        equal = {
-            "first": nw.col(row) == nw.col(row).min().over(*columns),
-            "last": nw.col(row) == nw.col(row).max().over(*columns),
-            "none": nw.len().over(*columns) == 1,
-        }
-        restored = [nw.col(copy).alias(column) for column, copy in zip(columns, copies, strict=True)]
-        both = inputs.store(both.with_columns(equal[self.keep].alias(stays)).with_columns(*restored))
-        rejects = both.filter(~nw.col(stays)).select(*names).with_columns(nw.lit("is a duplicate").alias(REASON))
-        return Outcome(both.filter(nw.col(stays)).select(*names), rejects=rejects, keeps_rows=False, facts=facts)
+        kept, others = chosen(frame, keys, _KEPT[self.keep], inputs.store)
+        rejects = others.with_columns(nw.lit("is a duplicate").alias(REASON))
+        return Outcome(kept, rejects=rejects, keeps_rows=False, facts=facts)
 
     def _key(self, column: str, representatives: Mapping[str, str]) -> nw.Expr:
         key = nw.col(column)

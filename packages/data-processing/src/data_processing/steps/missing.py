@@ -9,10 +9,10 @@ import narwhals as nw
 from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.cells import exchanged, replaced
 from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
-from data_processing.steps.selection import existing, is_text, spare, texts
-from data_processing.steps.step import Inputs, Outcome, Step, Store, parameter, refuse
+from data_processing.steps.selection import existing, is_text, texts
+from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import amended, numbered
+from util_services.frames import Store, amended, numbered, spare
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
 

@@ -9,10 +9,9 @@ import narwhals as nw
 import polars as pl
 
 from data_processing.evaluation import aggregated, how_many
-from data_processing.steps.selection import spare
-from data_processing.steps.step import REASON, Step, Store
+from data_processing.steps.step import REASON, Step
 from util_services.errors import DataServiceError
-from util_services.frames import computed_beside, settle
+from util_services.frames import Store, computed_beside, settle, spare
 
 ON_FAILURE = ("reject", "fail", "missing")
 FAILURE = (

@@ -5,17 +5,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
-import numpy as np
-import polars as pl
 
-from data_processing.evaluation import aggregated
-from data_processing.fingerprints import fingerprints
-from data_processing.positions import kept
 from data_processing.steps.cells import left_out
 from data_processing.steps.numerals import numbers
-from data_processing.steps.selection import existing, existing_or_all, spare
+from data_processing.steps.selection import existing, existing_or_all
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
-from util_services.frames import numbered
+from util_services.frames import numbered, spare
+from util_services.groups import chosen, sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +50,10 @@ class SampleRows(Step):
 
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Draw; the number of rows, or the fingerprints of their strata, are evaluated."""
-        del inputs
         strata = existing(self, frame, self.stratify_by, "stratify_by")
-        if strata:
-            members = fingerprints(frame, strata)
-        else:
-            members = pl.repeat(0, aggregated(frame, nw.len())["len"], dtype=pl.Int8, eager=True)
-        draws = np.random.PCG64(self.seed).random_raw(len(members))
-        drawn = pl.DataFrame({"stratum": members, "draw": draws}).select(
-            pl.col("draw").rank("ordinal").over("stratum") <= self._drawn(pl.len().over("stratum"))
-        )
-        return Outcome(kept(frame, drawn.to_series()), keeps_rows=False)
-
-    def _drawn(self, rows: pl.Expr) -> pl.Expr:
-        return pl.lit(self.size) if self.share is None else (rows * self.share + 0.5).floor()
+        choice = sample(self.seed, share=self.share) if self.share is not None else sample(self.seed, size=self.size)
+        drawn, _ = chosen(frame, dict.fromkeys(strata), choice, inputs.store)
+        return Outcome(drawn, keeps_rows=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,16 +79,3 @@ def absent(step: Step, frame: nw.LazyFrame[Any], columns: Iterable[str], key: st
 def is_text(dtype: Any) -> bool:
     """Tell whether cells of a type are text (categories and enumerations are not)."""
     return bool(dtype == nw.String)
-
-
-def spare(frame: nw.LazyFrame[Any], count: int = 1) -> list[str]:
-    """Name columns that the table does not have, for what is only needed on the way.
-
-    Examples:
-        >>> import polars as pl
-        >>> spare(nw.from_native(pl.LazyFrame({"a": [1], "__1__": [2]})), 2)
-        ['__2__', '__3__']
-    """
-    names = set(frame.collect_schema().names())
-    free = (name for number in range(1, len(names) + count + 1) if (name := f"__{number}__") not in names)
-    return [next(free) for _ in range(count)]

@@ -8,13 +8,10 @@ from typing import Any, ClassVar
 import narwhals as nw
 
 from util_services.errors import DataServiceError
+from util_services.frames import Store
 
 REASON = "__reason__"
 """Column of the rows that a step leaves out: why, in words without a cell value."""
-
-
-Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
-"""Takes a lazy table and gives one that holds the same and is cheap to read."""
 
 
 @dataclasses.dataclass(frozen=True)

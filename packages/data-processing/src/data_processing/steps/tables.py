@@ -8,10 +8,10 @@ import narwhals as nw
 
 from data_processing.engines import lazily
 from data_processing.evaluation import aggregated
-from data_processing.steps.selection import absent, existing, spare
+from data_processing.steps.selection import absent, existing
 from data_processing.steps.step import REASON, Inputs, Outcome, Step, choose, parameter, refuse
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import numbered
+from util_services.frames import numbered, spare
 
 _HOW = ("left", "inner", "anti")
 _REPEATED = ("refuse", "first", "repeat")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from field_level_pseudo_anonymisation.free_text.samples import Samples
+from field_level_pseudo_anonymisation.techniques.session import Session
 
 Spans = Counter[tuple[str, str]]
 """Number of spans by entity and technique."""
@@ -55,11 +56,13 @@ class TextTally:
     """Counts of one run, kept by several threads.
 
     Args:
+        session: What techniques share, where more may come to be.
         samples: What else is told of the texts.
     """
 
-    def __init__(self, samples: Samples | None = None) -> None:
+    def __init__(self, session: Session, samples: Samples | None = None) -> None:
         self.counts = Counts()
+        self.session = session
         self.samples = samples or Samples({})
         self._lock = threading.Lock()
         self._started = self._last = time.perf_counter()
@@ -70,23 +73,25 @@ class TextTally:
             self.counts += counts
             self._last = time.perf_counter()
 
-    def __reduce__(self) -> tuple[type["TextTally"], tuple[Samples]]:
+    def __reduce__(self) -> tuple[type["TextTally"], tuple[Session, Samples]]:
         """A copy on another machine counts from nought."""
-        return TextTally, (self.samples,)
+        return TextTally, (self.session, self.samples)
 
     def taken(self) -> str:
         """Write down what was counted, and start anew."""
         with self._lock:
             counts, self.counts = self.counts, Counts()
         spans = [[*names, number] for names, number in counts.spans.items()]
-        return json.dumps([asdict(replace(counts, spans=Counter())) | {"spans": spans}, self.samples.taken()])
+        counted = asdict(replace(counts, spans=Counter())) | {"spans": spans}
+        return json.dumps([counted, self.samples.taken(), self.session.taken()])
 
     def add_taken(self, counts: str) -> None:
         """Add what a copy of this object on another machine wrote down."""
-        counted, seen = json.loads(counts)
+        counted, seen, shared = json.loads(counts)
         spans = Counter({(entity, technique): number for entity, technique, number in counted.pop("spans")})
         self.add(Counts(**counted, spans=spans))
         self.samples.add_taken(seen)
+        self.session.add_taken(shared)
 
     def metrics(self) -> dict[str, Any]:
         """Give all figures as a dictionary fit for JSON.

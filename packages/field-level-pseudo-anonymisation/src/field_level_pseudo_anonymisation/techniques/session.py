@@ -1,11 +1,9 @@
 """What the techniques of one run share, such as an open mapping table, and write when all values were transformed."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
-
-from util_services.errors import DataServiceError
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,13 @@ class Storage(Protocol):
 
 
 class Shared(Protocol):
-    """Something that lives as long as a run."""
+    """Something that lives as long as a run, and can be copied to other machines by pickling."""
+
+    def taken(self) -> str:
+        """Write down what came to be in a copy since the last time, readable for the original alone."""
+
+    def add_taken(self, taken: str) -> None:
+        """Add what a copy wrote down."""
 
     def finish(self) -> None:
         """Make durable what the run's results depend on; called once, after all values were transformed.
@@ -69,12 +73,13 @@ class Session:
 
     Args:
         storage: Where techniques keep files; ``None`` where they shall not keep any.
+        shared: What they share already.
     """
 
-    def __init__(self, storage: Storage | None = None) -> None:
+    def __init__(self, storage: Storage | None = None, shared: Mapping[Hashable, Shared] | None = None) -> None:
         self.storage = storage
         self._lock = threading.Lock()
-        self._shared: dict[Hashable, Shared] = {}
+        self._shared: dict[Hashable, Shared] = dict(shared or {})
 
     def shared(self, identity: Hashable, kind: type[SharedT], make: Callable[[], SharedT]) -> SharedT:
         """Give what is known under an identity, made at first use.
@@ -90,18 +95,18 @@ class Session:
                 known = self._shared[kind, identity] = make()
             return known
 
-    def __reduce__(self) -> tuple[type["Session"], tuple[()]]:
-        """A copy on another machine keeps no files; what techniques share cannot be in two places.
+    def __reduce__(self) -> tuple[type["Session"], tuple[None, dict[Hashable, Shared]]]:
+        """A copy on another machine keeps no files, and has copies of what is shared so far."""
+        return Session, (None, self._shared)
 
-        Raises:
-            DataServiceError: If techniques share anything.
-        """
-        if self._shared:
-            raise DataServiceError(
-                "The technique tokenise keeps one mapping table for all rows, which does not run on Spark yet: start "
-                "the run with ENGINE=polars."
-            )
-        return Session, ()
+    def taken(self) -> list[str]:
+        """Write down what came to be in all that is shared, and start anew; see :meth:`Shared.taken`."""
+        return [shared.taken() for shared in self._shared.values()]
+
+    def add_taken(self, taken: Iterable[str]) -> None:
+        """Add what a copy wrote down."""
+        for shared, each in zip(self._shared.values(), taken, strict=True):
+            shared.add_taken(each)
 
     def finish(self) -> None:
         """Finish everything shared; call it once, after all values were transformed and before they are released.

@@ -11,12 +11,15 @@ References:
 
 import hmac
 import io
+import json
 import secrets
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import polars as pl
 from cryptography.exceptions import InvalidTag
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from field_level_pseudo_anonymisation.keys import Key
@@ -30,11 +33,13 @@ _PIECE_BYTES = 16 * 2**20
 _TAG_BYTES = 16
 _SCHEMA = pl.Schema({"field": pl.String, "policy": pl.String, "value": pl.String, "token": pl.String})
 
-MakeTokens = Callable[[int], list[str]]
-
 
 class TokenTable:
     """Tokens of values and values of tokens.
+
+    Copies of it may be on several machines, of which none can wait for another: there, a token is a pseudo-random
+    function of the value, under a key that lives as long as the run, instead of drawn at random, and so the same in all
+    of them. What is new in a copy comes back encrypted, and is in the table once.
 
     May be used from several threads: an entry is made by one step of the interpreter (``setdefault``, ``append``), so
     that no lock is held while an engine works.
@@ -57,30 +62,35 @@ class TokenTable:
         self._single: list[pl.DataFrame] = []
         self._by_token: dict[str, tuple[int, dict[str, str]]] = {}
         self._grew = False
+        self._run_key, self._seal = secrets.token_bytes(32), Fernet.generate_key()
+
+    def __reduce__(self) -> tuple[type["_Copy"], tuple[Any, ...]]:
+        """A copy knows all tokens so far."""
+        return _Copy, (self._version, self._stored, self._alike, self._run_key, self._seal)
 
     @property
     def is_new(self) -> bool:
         """Nothing was stored there when this run began."""
         return self._version is None
 
-    def tokens(self, values: pl.Series, field: str, policy: Policy, make: MakeTokens) -> pl.Series:
+    def tokens(self, values: pl.Series, field: str, policy: Policy, bits: int) -> pl.Series:
         """Give a token for each value; equal ones as the policy says.
 
         Args:
             values: Without missing ones.
             field: Which values share tokens.
             policy: deterministic looks into what was stored, too.
-            make: Makes as many new tokens as wanted.
+            bits: Of each new token, a multiple of 8.
         """
         if policy is Policy.RANDOMISED:
-            tokens = pl.Series(values.name, make(len(values)), dtype=pl.String)
+            tokens = pl.Series(values.name, random_tokens(len(values), bits), dtype=pl.String)
             self._single.append(_entries(field, policy, values, tokens))
             self._grew = True
             return tokens
         known = self._known(field, policy)
         wanted = values.to_list()
         missing = [value for value in dict.fromkeys(wanted) if value not in known]
-        for value, token in zip(missing, make(len(missing)), strict=True):
+        for value, token in zip(missing, self._new(missing, field, policy, bits), strict=True):
             known.setdefault(value, token)  # another thread may have been first
             self._grew = True
         return pl.Series(values.name, [known[value] for value in wanted], dtype=pl.String)
@@ -93,6 +103,23 @@ class TokenTable:
             known = dict(zip(entries["token"].to_list(), entries["value"].to_list(), strict=True))
             self._by_token[field] = size, known
         return pl.Series(tokens.name, list(map(known.get, tokens.to_list())), dtype=pl.String)
+
+    def taken(self) -> str:
+        """Nothing: only copies have tokens that this table does not know."""
+        return ""
+
+    def add_taken(self, taken: str) -> None:
+        """Add the tokens that a copy made."""
+        new = pl.read_parquet(io.BytesIO(Fernet(self._seal).decrypt(taken)))
+        for (field, name), entries in new.partition_by("field", "policy", as_dict=True).items():
+            policy = Policy(name)
+            if policy is Policy.RANDOMISED:
+                self._single.append(entries)
+            else:
+                known = self._known(field, policy)
+                for value, token in entries.select("value", "token").iter_rows():
+                    known.setdefault(value, token)  # another copy may have made it, too
+            self._grew = True
 
     def finish(self) -> None:
         """Store the table if it grew, whole or not at all.
@@ -107,6 +134,11 @@ class TokenTable:
         content = _sealed(file.getbuffer(), self._key)
         self._version = self._storage.write(self._location, content, replacing=self._version)
         self._grew = False
+
+    def _new(self, values: Sequence[str], field: str, policy: Policy, bits: int) -> list[str]:
+        """Make tokens of distinct values."""
+        del field, policy
+        return random_tokens(len(values), bits)
 
     @property
     def _size(self) -> int:
@@ -156,6 +188,38 @@ class TokenTable:
                 "that it was made with, or restore the file if it was damaged."
             ) from None
         return pl.read_parquet(io.BytesIO(plain))
+
+
+class _Copy(TokenTable):
+    """The table on another machine, where nothing is stored."""
+
+    def __init__(
+        self,
+        version: str | None,
+        stored: pl.DataFrame,
+        alike: dict[tuple[str, Policy], dict[str, str]],
+        run_key: bytes,
+        seal: bytes,
+    ) -> None:
+        self._version, self._stored, self._alike = version, stored, alike
+        self._run_key, self._seal = run_key, seal
+        self._single, self._by_token = [], {}
+        self._derived: list[pl.DataFrame] = []
+
+    def taken(self) -> str:
+        """Write down the tokens made since the last time, encrypted for this run alone."""
+        new = pl.concat([_SCHEMA.to_frame(), *self._single, *self._derived])
+        self._single, self._derived = [], []
+        file = io.BytesIO()
+        new.write_parquet(file)
+        return Fernet(self._seal).encrypt(file.getvalue()).decode()
+
+    def _new(self, values: Sequence[str], field: str, policy: Policy, bits: int) -> list[str]:
+        names = (json.dumps([field, policy, value]).encode() for value in values)
+        tokens = [hmac.digest(self._run_key, name, "sha512")[: bits // 8].hex() for name in names]
+        new = pl.Series(values, dtype=pl.String), pl.Series(tokens, dtype=pl.String)
+        self._derived.append(_entries(field, policy, *new))
+        return tokens
 
 
 def _sealed(plain: memoryview, key: Key) -> bytes:

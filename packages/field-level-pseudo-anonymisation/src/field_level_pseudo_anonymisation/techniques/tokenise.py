@@ -1,12 +1,11 @@
 """Tokenise: a random token for a value, and a table that tells which; the table is encrypted and kept apart."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 from field_level_pseudo_anonymisation.techniques.policy import Policy
 from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Transform
-from field_level_pseudo_anonymisation.techniques.token_table import TokenTable, random_tokens
+from field_level_pseudo_anonymisation.techniques.token_table import TokenTable
 from util_services.errors import DataServiceError
 
 _FEWEST_BITS, _MOST_BITS = 96, 512
@@ -57,8 +56,8 @@ class Tokenise(ReversibleTechnique):
         Raises:
             DataServiceError: If the key is missing, or the table cannot be read with it.
         """
-        table, make = self._table(scope), partial(random_tokens, bits=self.bits)
-        return lambda texts: table.tokens(texts, scope.field, self.policy, make)
+        table = self._table(scope)
+        return lambda texts: table.tokens(texts, scope.field, self.policy, self.bits)
 
     def restore(self, scope: Scope) -> Transform:
         """Fetch the key, open the table and give the function that looks tokens up: missing where one is not in it.
@@ -74,10 +73,9 @@ class Tokenise(ReversibleTechnique):
         return lambda texts: table.values(texts, scope.field)
 
     def _table(self, scope: Scope) -> TokenTable:
-        storage = scope.session.storage
-        if storage is None:
-            raise DataServiceError("The technique tokenise keeps a file: give the session a storage.")
-        key = scope.keys.key(self.key_name)
-        return scope.session.shared(
-            (self.mapping_table, self.key_name), TokenTable, lambda: TokenTable(self.mapping_table, key, storage)
-        )
+        def opened() -> TokenTable:
+            if scope.session.storage is None:
+                raise DataServiceError("The technique tokenise keeps a file: give the session a storage.")
+            return TokenTable(self.mapping_table, scope.keys.key(self.key_name), scope.session.storage)
+
+        return scope.session.shared((self.mapping_table, self.key_name), TokenTable, opened)
