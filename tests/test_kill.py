@@ -62,3 +62,21 @@ def test_an_object_is_whole_or_absent(table: Path, bucket: str, s3: "S3Client", 
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["in.csv"]
     assert start("k_anonymity_job_s3", ops, tmp_path).wait() == 0
     assert s3.head_object(Bucket=bucket, Key="out.csv")["ContentLength"] > 70_000_000
+
+
+def test_parts_below_a_prefix_are_whole_or_marked_as_incomplete(
+    table: Path, bucket: str, s3: "S3Client", tmp_path: Path
+) -> None:
+    s3.upload_file(str(table), bucket, "in.csv")
+    ops = {
+        "read_csv_from_s3": {"bucket_name": bucket, "file_key": "in.csv"},
+        "write_csv_to_s3": {"bucket_name": bucket, "file_key": "out.csv", "single_object": False},
+    }
+
+    def names() -> list[str]:
+        return [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix="out.csv/").get("Contents", [])]
+
+    kill_when(start("k_anonymity_job_s3", ops, tmp_path), lambda: "out.csv/_INCOMPLETE" in names())
+    assert "out.csv/_SUCCESS" not in names()
+    assert start("k_anonymity_job_s3", ops, tmp_path).wait() == 0
+    assert names() == ["out.csv/_SUCCESS", "out.csv/part-00000.csv", "out.csv/part-00001.csv"]

@@ -1,7 +1,7 @@
 """Files that Spark reads in pieces, and tables that it stages in several files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import pytest
 from spark_cluster import Cluster
 from spark_sessions import settings, spark_cluster  # noqa: F401 - a fixture
 
-from util_services import csv_files, engine_files, engine_tables
+from template_code_location.repository import defs
+from util_services import csv_files, engine_files, engine_tables, parts
 from util_services.csv_files import COMMA_SEPARATED, CsvDialect
 from util_services.engine import Engine, EngineSettings, start
 from util_services.engine_rows import ROW, shown
@@ -24,10 +25,16 @@ NO_NAMES = "".join(f"{number},,\n" for number in range(100))
 
 
 @pytest.fixture(scope="module")
-def engine(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:  # noqa: F811
+def environment(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:  # noqa: F811
+    """Variables that choose the cluster."""
+    return settings(spark_cluster, tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="module")
+def engine(environment: Mapping[str, str]) -> Iterator[Any]:
     """A session of this file's own."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings(spark_cluster, tmp_path_factory.mktemp("engine")).items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         started: Any = start(EngineSettings.of(os.environ))
         yield started
@@ -100,3 +107,26 @@ def test_what_one_task_wrote_is_read_by_several_in_the_same_order(
     folder = engine_tables.stage(engine.scan(path, COMMA_SEPARATED), tmp_path / "staged")
     assert len(list(folder.glob("part-*.parquet"))) == 7
     assert engine_tables.in_order(engine.session, folder).collect().equals(scan(path).collect())
+
+
+def test_parts_are_written_by_the_cluster_and_are_those_of_a_run_without_it(
+    engine: Engine, environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    del engine  # whose session the run takes
+    monkeypatch.setattr(parts, "_ROWS_A_PART", 60)
+    (tmp_path / "in.csv").write_text(PLAIN)
+    ops: dict[str, Any] = {
+        "read_csv_to_df": {"input_path": str(tmp_path / "in.csv")},
+        "clean_data": {"steps": [{"step": {"sort_rows": {"by": ["b", "a"]}}}]},
+        "write_df_to_csv": {"output_path": str(tmp_path / "out.csv"), "single_object": False, "index": True},
+    }
+    config = {"ops": {name: {"config": each} for name, each in ops.items()}}
+    written: list[dict[str, bytes]] = []
+    for variables in ({}, environment):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert defs.resolve_job_def("clean_data_job").execute_in_process(run_config=config).success
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "out.csv").iterdir()})
+        (tmp_path / "out.csv").rename(tmp_path / f"{len(written)}.csv")
+    assert sorted(written[0]) == ["_SUCCESS", *(f"part-0000{number}.csv" for number in range(4))]
+    assert written[1] == written[0]

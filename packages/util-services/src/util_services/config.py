@@ -29,6 +29,10 @@ class _ReadTable(_Layout):
 class _WriteTable(_Layout):
     index: bool = Field(default=False, description="Put the row number in front, in a column without a name.")
     header: bool = Field(default=True, description="Write the column names.")
+    single_object: bool = Field(
+        default=True,
+        description="true: one file or object; false: a folder or prefix of that name with parts of 500,000 rows.",
+    )
 
     @property
     def dialect(self) -> CsvDialect:

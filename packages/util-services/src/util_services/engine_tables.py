@@ -4,10 +4,12 @@ All paths must be the same on this machine and on those of the cluster.
 """
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from util_services.engine_batches import Counts
@@ -76,10 +78,41 @@ def columns(folder: Path) -> int:
 
 def in_order(session: Any, folder: Path) -> pl.LazyFrame:
     """Give a staged table to this process, lazily, in the order of its rows; Spark sorts it once."""
+    return _scan(_sorted(session, folder))
+
+
+def in_slices(frame: Any, place: Path, function: Callable[[pl.LazyFrame, int], None], rows_a_slice: int) -> None:
+    """Evaluate a Spark table, and have its cluster call a function for each slice of its rows in their order.
+
+    Args:
+        frame: The table.
+        place: A private path that nothing else uses.
+        function: Takes the whole table, lazily, and the place of a slice's first row; of an empty table, 0. It is sent
+            to the machines of the cluster, and may be called twice for a slice.
+        rows_a_slice: Rows of each slice but the last.
+    """
+    session, folder = frame.sparkSession, stage(frame, place)
+    ordered, height = _sorted(session, folder), max(rows(folder), 1)
+
+    def call(places: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in places:
+            for first in batch.column(0).to_pylist():
+                function(_scan(ordered), first)
+            yield batch
+
+    slices = session.range(0, height, rows_a_slice, -(-height // rows_a_slice))
+    slices.mapInArrow(call, "id long").toArrow()
+
+
+def _sorted(session: Any, folder: Path) -> Path:
     ordered = folder.with_name(f"sorted-{folder.name}")
     if not (ordered / "_SUCCESS").exists():
         _write(load(session, folder).in_order(), ordered)
-    return pl.scan_parquet(_parts(ordered), glob=False)
+    return ordered
+
+
+def _scan(folder: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(_parts(folder), glob=False)
 
 
 def fetched(frame: Any, place: Path) -> pl.LazyFrame:

@@ -71,6 +71,19 @@ def format_of(name: str) -> Format:
     return Format(kind, compression)
 
 
+def ending_of(name: str) -> str:
+    """Give the ending that tells the format, and the compression if there is one.
+
+    Raises:
+        DataServiceError: As :func:`format_of`.
+
+    Examples:
+        >>> ending_of("visits.2026.csv.gz")
+        '.csv.gz'
+    """
+    return "".join(Path(name).suffixes[-2 if format_of(name).compression else -1 :])
+
+
 def scan(path: Path, dialect: CsvDialect = COMMA_SEPARATED, *, limit_rows: int | None = None) -> pl.LazyFrame:
     """Scan a table lazily; the rows are read when the frame is collected or sunk.
 
@@ -130,6 +143,7 @@ def sink(
     dialect: CsvDialect = COMMA_SEPARATED,
     *,
     index: bool = False,
+    first_row: int = 0,
 ) -> None:
     """Evaluate a lazy frame into a file, in row order and bounded memory.
 
@@ -139,6 +153,7 @@ def sink(
         name: The name whose ending tells the format, where it differs from that of ``path`` (a partial file).
         dialect: Layout of a CSV file; ``header=None`` writes no column names.
         index: Put the row number in front, in a column without a name, as pandas does (CSV only).
+        first_row: Number of the first row.
 
     Raises:
         DataServiceError: If a character cannot be written in the encoding, or a nested column not as CSV.
@@ -150,11 +165,11 @@ def sink(
         with _compressed(path, layout.compression) as file:
             frame.sink_ndjson(file, engine="streaming")
     else:
-        _sink_csv(frame, path, layout.compression, dialect, index=index)
+        _sink_csv(frame, path, layout.compression, dialect, first_row if index else None)
 
 
 def _sink_csv(
-    frame: pl.LazyFrame, path: Path, compression: Compression | None, dialect: CsvDialect, *, index: bool
+    frame: pl.LazyFrame, path: Path, compression: Compression | None, dialect: CsvDialect, first_row: int | None
 ) -> None:
     schema = frame.collect_schema()
     if nested := [column for column, dtype in schema.items() if dtype.is_nested()]:
@@ -164,11 +179,11 @@ def _sink_csv(
     booleans = [pl.col(column) for column, dtype in schema.items() if dtype == pl.Boolean]
     frame = frame.with_columns(_as_pandas_writes(column) for column in booleans)
     names = list(schema)
-    if index:
+    if first_row is not None:
         unnamed = "index"
         while unnamed in names:
             unnamed += "_"
-        frame, names = frame.with_row_index(unnamed), ["", *names]
+        frame, names = frame.with_row_index(unnamed, first_row), ["", *names]
     with _compressed(path, compression) as file:
         encoder = _Encoder(file, dialect.encoding) if codec_of(dialect.encoding) != "utf-8" else None
         target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush

@@ -1,5 +1,6 @@
 """Ops that read, preview and write; each checks access, calls one library function and attaches metadata."""
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,16 +17,21 @@ from util_services.access import data_path, input_file
 from util_services.engine import engine_of
 from util_services.errors import DataServiceError
 from util_services.failures import reported
-from util_services.files import whole_file
+from util_services.files import SUCCESS, whole_file, whole_folder
 from util_services.formats import format_of, read_inferred, read_text, sink, write_text
+from util_services.frames import collected
 from util_services.objects import Transferred, download, upload
+from util_services.parts import Parts
+from util_services.prefixes import check_free, upload_parts
 from util_services.preview import preview_markdown
 from util_services.staged_tables import summary_of
-from util_services.staging import checkpoint_text, run_folder
+from util_services.staging import checkpoint_text, evaluated, run_folder
 from util_services.texts import Text
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+_TABLE = {"df": In(nw.LazyFrame)}
 
 
 @op(description="Reads a local table (CSV, Parquet, JSON lines; also .gz and .zst) lazily; CSV cells stay text.")
@@ -51,29 +57,64 @@ def read_csv_from_s3(context: OpExecutionContext, config: configs.ReadCsvFromS3)
             yield Output(_read_table(context, path, config), metadata=_metadata(transferred))
 
 
-@op(description="Writes a table to a local file, whole or not at all; the ending tells the format.")
-def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: pl.LazyFrame) -> None:
+@op(
+    description="Writes a table to a local file or folder of parts, whole or not at all; its ending tells the format.",
+    ins=_TABLE,
+)
+def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: nw.LazyFrame[Any]) -> None:
     """Write a local table."""
     with reported():
         started = time.monotonic()
-        target = output_file(context, config.output_path)
+        if config.single_object:
+            target = output_file(context, config.output_path)
+            format_of(target.name)
+            rows = evaluated(df, context.run_id)
+            with whole_file(target) as partial:
+                sink(rows, partial, target.name, config.dialect, index=config.index)
+            context.add_output_metadata(_size(rows) | _written(target, config.output_path, started))
+            return
+        target = _untaken(context, config.output_path)
         format_of(target.name)
-        with whole_file(target) as partial:
-            sink(df, partial, target.name, config.dialect, index=config.index)
-        context.add_output_metadata(_size(df) | _written(target, config.output_path, started))
+        with whole_folder(target) as folder, _in_parts(context, df, target.name, config) as parts:
+            for part in parts:
+                shutil.move(part, folder / part.name)
+            (folder / SUCCESS).touch()
+        sizes = [(target / part.name).stat().st_size for part in parts]
+        context.add_output_metadata(
+            _size(df)
+            | {"path": config.output_path, "parts": len(parts), "bytes": sum(sizes), "seconds": _since(started)}
+        )
 
 
 @op(
-    description="Writes a table to S3, whole or not at all; the ending of the key tells the format.",
+    description="Writes a table to S3, as one object or as parts, whole or not at all; its ending tells the format.",
+    ins=_TABLE,
     required_resource_keys={"s3"},
 )
-def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, df: pl.LazyFrame) -> None:
+def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, df: nw.LazyFrame[Any]) -> None:
     """Write a table to S3."""
     with reported():
         format_of(config.file_key)
-        with _to_upload(context, config.bucket_name, config.file_key) as path:
-            sink(df, path, path.name, config.dialect, index=config.index)
-        context.add_output_metadata(_size(df))
+        if config.single_object:
+            with _to_upload(context, config.bucket_name, config.file_key) as path:
+                rows = evaluated(df, context.run_id)
+                sink(rows, path, path.name, config.dialect, index=config.index)
+            context.add_output_metadata(_size(rows))
+            return
+        client, bucket, key = s3_client(context), config.bucket_name, config.file_key
+        check_object(context, bucket, key)
+        check_free(client, bucket, key)
+        with _in_parts(context, df, key, config) as parts:
+            done = upload_parts(client, parts, bucket, key, context.log.info)
+        context.add_output_metadata(
+            _size(df)
+            | {
+                "objects": f"s3://{bucket}/{key}/",
+                "parts": len(done),
+                "bytes": sum(part.size for part in done),
+                "transfer_seconds": round(sum(part.seconds for part in done), 3),
+            }
+        )
 
 
 @op(description="Reads a local text file (also .gz and .zst).")
@@ -113,7 +154,7 @@ def write_txt_to_s3(context: OpExecutionContext, config: configs.WriteTxtToS3, t
 
 @op(
     description="Shows columns, types, counts and ranges of a table and passes it on; no cell values unless asked for.",
-    ins={"df": In(nw.LazyFrame)},
+    ins=_TABLE,
     out=Out(nw.LazyFrame),
 )
 def preview_dataframe(
@@ -148,13 +189,18 @@ def output_file(context: OpExecutionContext, path: str, key: str = "output_path"
     Raises:
         DataServiceError: If the path is taken, is a folder, or lies outside ``DATA_ROOT``.
     """
+    target = _untaken(context, path, key)
+    if target.is_dir():
+        raise DataServiceError(f"The {key} {path!r} is a folder: give the path of a file.")
+    return target
+
+
+def _untaken(context: OpExecutionContext, path: str, key: str = "output_path") -> Path:
     target = data_path(path)
     for step in other_steps(context).values():
         for taken, what in (("input_path", "input"), ("output_path", "output")):
             if taken in step and data_path(step[taken]) == target:
                 raise DataServiceError(f"The {key} {path!r} is the {what} of this run: choose another file.")
-    if target.is_dir():
-        raise DataServiceError(f"The {key} {path!r} is a folder: give the path of a file.")
     return target
 
 
@@ -207,6 +253,21 @@ def _to_upload(context: OpExecutionContext, bucket: str, key: str) -> Iterator[P
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def _in_parts(
+    context: OpExecutionContext, df: nw.LazyFrame[Any], name: str, config: configs.WriteCsv | configs.WriteCsvToS3
+) -> Iterator[list[Path]]:
+    """Give private files that hold the rows of a table one after the other."""
+    folder = run_folder(context.run_id) / f"transfer-{uuid4().hex}"
+    folder.mkdir(mode=0o700)
+    try:
+        parts = Parts(folder, name, config.dialect, config.index)
+        parts.write(df, folder.with_name(f"{folder.name}-rows"))
+        yield sorted(folder.iterdir())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def scratch(context: OpExecutionContext, key: str) -> Path:
     """Name a private file of this run that ends as the object key does, so that its format can be told."""
     ending = "".join(Path(key).suffixes[-2:])
@@ -223,12 +284,13 @@ def _metadata(transferred: Transferred) -> dict[str, Any]:
 
 
 def _written(target: Path, output_path: str, started: float) -> dict[str, Any]:
-    return {
-        "path": output_path,
-        "bytes": target.stat().st_size,
-        "seconds": round(time.monotonic() - started, 3),
-    }
+    return {"path": output_path, "bytes": target.stat().st_size, "seconds": _since(started)}
 
 
-def _size(frame: pl.LazyFrame) -> dict[str, Any]:
-    return {"rows": frame.select(pl.len()).collect().item(), "columns": frame.collect_schema().len()}
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)
+
+
+def _size(frame: nw.LazyFrame[Any] | pl.LazyFrame) -> dict[str, Any]:
+    lazy: nw.LazyFrame[Any] = nw.from_native(frame) if isinstance(frame, pl.LazyFrame) else frame
+    return {"rows": collected(lazy.select(nw.len())).item(), "columns": lazy.collect_schema().len()}
