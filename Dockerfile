@@ -1,5 +1,7 @@
 # The code location as one image; docs/image.md explains each part. Base, package index and models are build arguments.
 ARG BASE_IMAGE=python:3.13-slim
+# Optional parts: see [project.optional-dependencies] in pyproject.toml.
+ARG EXTRAS="deployment surrogates countries"
 
 
 # What decides about dependencies, without times: as long as it stays, the dependencies come from the builder's cache.
@@ -38,8 +40,7 @@ ENV PATH=/opt/uv/bin:$PATH \
 
 WORKDIR /app
 COPY --from=manifests /manifests .
-# Optional parts: see [project.optional-dependencies] in pyproject.toml.
-ARG EXTRAS="deployment surrogates countries"
+ARG EXTRAS
 # Language models as requirement lines with hashes, for strangers hold many official names; they bring the extra "names" along.
 ARG LANGUAGE_MODELS=""
 # What packages test themselves with stays out.
@@ -60,6 +61,15 @@ RUN --mount=type=cache,target=/cache/uv --mount=type=secret,id=netrc \
 
 
 FROM ${BASE_IMAGE}
+ARG EXTRAS
+# The extra "spark" needs a Java: the distribution's own, 17 or newer from Debian 12 on.
+# hadolint ignore=DL3008
+RUN case " ${EXTRAS} " in *" spark "*) \
+      apt-get update \
+       && apt-get install --yes --no-install-recommends default-jre-headless \
+       && apt-get clean && rm -rf /var/lib/apt/lists/* ;; \
+    esac
+
 COPY --from=build /app/.venv /app/.venv
 COPY --from=build /app/uv.lock /app/uv.lock
 COPY --from=build /app/services /app/services

@@ -1,4 +1,4 @@
-"""On Spark the work is Spark's: what its event log says about runs."""
+"""On Spark the work is Spark's: what its event log says about runs, and what executors do."""
 
 import os
 import subprocess
@@ -182,4 +182,43 @@ for _ in sys.stdin:
     engine_tables.stage(pseudonymise(table, steps, keys=keys).frame, home / "pseudonyms")
     print(time.monotonic() - started, flush=True)
 engine.session.stop()
+"""
+
+
+def test_an_executor_that_is_started_as_in_a_pod_works_for_its_driver(
+    spark_cluster: Cluster,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Workers have no room for executors of this size, so that the only one is that which the program starts itself."""
+    environment = settings(spark_cluster, tmp_path, spark_executor_memory="100g")
+    program = [sys.executable, "-c", IN_A_POD]
+    done = subprocess.run(program, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "499500 0\n"
+
+
+IN_A_POD = """
+import os, subprocess
+from pyspark.sql import functions
+from util_services.engine import EngineSettings, start
+session = start(EngineSettings.of()).session
+spark, host = session.sparkContext.getConf(), "127.0.0.1"
+told = {
+    "SPARK_DRIVER_URL": f"spark://CoarseGrainedScheduler@{host}:{spark.get('spark.driver.port')}",
+    "SPARK_EXECUTOR_ID": "1",
+    "SPARK_EXECUTOR_CORES": "1",
+    "SPARK_EXECUTOR_MEMORY": "512m",
+    "SPARK_APPLICATION_ID": session.sparkContext.applicationId,
+    "SPARK_EXECUTOR_POD_IP": host,
+    "SPARK_RESOURCE_PROFILE_ID": "0",
+    "SPARK_EXECUTOR_POD_NAME": "executor-1",
+}
+options = enumerate(spark.get("spark.executor.extraJavaOptions").split())
+told |= {f"SPARK_JAVA_OPT_{number}": option for number, option in options}
+executor = subprocess.Popen(["simpl-spark-executor"], env=os.environ | told, stdout=subprocess.DEVNULL)
+try:
+    rows = session.range(1000).mapInArrow(lambda batches: batches, "id long")
+    total = rows.agg(functions.sum("id")).collect()[0][0]
+finally:
+    session.stop()
+print(total, executor.wait(60))
 """
