@@ -156,6 +156,43 @@ def test_an_object_is_anonymised_on_spark(on_spark: Callable[[], None], samples:
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == expected
 
 
+TOO_MANY = {
+    "read_csv_to_df": {"input_path": "examples/visits.csv"},
+    "apply_k_anonymity": {
+        "ident": [],
+        "quasi_identifiers": ["sex", "postcode", "admitted"],
+        "sensitive_attributes": ["diagnosis"],
+        "generalisation_hierarchies": {
+            "sex": "suppress",
+            "postcode": {"mask": {}},
+            "admitted": {"dates": {"levels": ["week"]}},
+        },
+        "k": 3,
+        "supp_level": 5.0,
+        "quality": "non_uniform_entropy",
+    },
+    "write_df_to_csv": {"output_path": "output/out.csv"},
+}
+
+
+def test_too_many_tuples_are_generalised_first_on_spark_too(
+    on_spark: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run("k_anonymity_job", **TOO_MANY)
+    assert whole.success
+    expected = outputs(here)
+    monkeypatch.setenv("HISTOGRAM_TUPLES", "300")
+    before = run("k_anonymity_job", **TOO_MANY)
+    assert before.success
+    assert outputs(here) == expected
+    on_spark()
+    result = run("k_anonymity_job", **TOO_MANY)
+    assert result.success
+    assert result.output_for_node("apply_k_anonymity", "metrics")["pregeneralisation"]["levels"] == {"admitted": 2}
+    assert outputs(here) == expected
+    assert figures(result) == figures(before)
+
+
 # Cells that CSV readers disagree on: quotes, delimiters and line ends in cells, missing and empty ones, zeros, spaces.
 CELLS = b'plz,note,x\n01234,"a, ""b""",\n00007,"two\nlines",""\n" 8 ",\xc3\xa9\xe4\xbd\xa0,\\N\n,,NULL\n'
 
