@@ -15,6 +15,7 @@ from pregeneralisation import EVERY, FEW, generate, measured
 from dataframe_level_anonymisation import (
     DistinctLDiversity,
     KAnonymity,
+    KMap,
     PrivacyModel,
     Result,
     TCloseness,
@@ -287,6 +288,16 @@ TOO_LARGE: dict[str, tuple[int, list[PrivacyModel], dict[str, Any], str]] = {
 def test_what_is_too_large_nevertheless_is_one_sentence(name: str) -> None:
     most, models, more, sentence = TOO_LARGE[name]
     assert str(minutes(most, *models, **more)).count(sentence) == 1
+
+
+def test_a_population_of_too_many_tuples_is_named() -> None:
+    people = MINUTES.select(list(MASKED))
+    refused = run(Instance(MINUTES.head(20), people, MASKED), [KMap(1)], 0, ALL - 1)
+    assert str(refused).startswith("The population table has 240 distinct combinations")
+    found = run(Instance(MINUTES.head(20), people, MASKED), [KMap(5)], 0, ALL - 1)
+    assert isinstance(found, Result)
+    assert found.pregeneralisation is not None
+    assert_same(found, run(Instance(MINUTES.head(20), people, MASKED), [KMap(5)], 0, ALL))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("setting", ["0", "-1", "many", "1e6", "²"])

@@ -97,6 +97,7 @@ class _Parts:
         self._budget = budget_seconds
         self._highest = tuple(hierarchy.highest for hierarchy in coarse.hierarchies)
         self._hopeless: list[Node] = []
+        self._hopeful: list[Node] = []
         self._searched: list[Node] = []
         self._counts = 0
         self._best: tuple[Rank, Task, Recoded] | None = None
@@ -197,8 +198,15 @@ class _Parts:
         return levels
 
     def _is_hopeless(self, levels: Node) -> bool:
+        if self._known_hopeless(levels):
+            return True
+        if any(_is_finer(node, levels) for node in self._hopeful) or self._counts == _MOST_COUNTS:
+            return False
         self._counts += 1
-        return self._counts <= _MOST_COUNTS and self._coarse.crowd(levels).hopeless
+        if self._coarse.is_hopeless(levels):
+            return True
+        self._hopeful.append(levels)
+        return False
 
 
 def _is_finer(levels: Node, others: Node) -> bool:

@@ -251,18 +251,16 @@ class Coarse:
             return 0.0
         return sum(float(bounds[level]) for bounds, level in zip(self._level_bounds, levels, strict=True))
 
-    def crowd(self, levels: Node) -> "Crowd":
-        """Count the tuples at some levels, and the rows of too small classes, where the table is evaluated."""
-        frame, columns, sensitive = self.given.frame, list(self.given.specs), self.given.sensitive
-        frame = self._generalised(frame, range(len(levels)), levels)
-        rows = unused("rows", [*columns, *sensitive])
-        tuples = unused("tuples", [*columns, *sensitive, rows])
-        classes = frame.group_by(*columns, *sensitive).agg(nw.len().alias(rows)).with_columns(nw.lit(1).alias(tuples))
-        if sensitive:
-            classes = classes.group_by(*columns).agg(nw.col(rows, tuples).sum())
-        small = nw.when(nw.col(rows) < self._least_rows).then(nw.col(rows)).otherwise(0)
-        found = collected(classes.select(nw.col(tuples).sum(), small.sum().alias(rows)))
-        return Crowd(int(found[tuples][0] or 0), int(found[rows][0] or 0) > self.limit)
+    def is_hopeless(self, levels: Node) -> bool:
+        """Let the engine count whether more rows are in too small classes than may be left out.
+
+        Then that is so in every finer node, too.
+        """
+        columns = list(self.given.specs)
+        frame = self._generalised(self.given.frame, range(len(levels)), levels)
+        rows = unused("rows", columns)
+        classes = frame.group_by(*columns).agg(nw.len().alias(rows)).filter(nw.col(rows) < self._least_rows)
+        return int(collected(classes.select(nw.col(rows).sum())).item() or 0) > self.limit
 
     @cached_property
     def _least_rows(self) -> int:
@@ -274,27 +272,21 @@ class Coarse:
 
     def too_many(self, levels: Node) -> DataServiceError:
         """Make the sentence about levels that cannot be counted."""
-        tuples = self.crowd(levels).tuples
+        tables = [("table", self.given.frame, [*self.given.specs, *self.given.sensitive])]
+        if self.given.population is not None:
+            tables.append(("population table", self.given.population, list(self.given.specs)))
+        counts = []
+        for table, frame, columns in tables:
+            distinct = self._generalised(frame, range(len(levels)), levels).select(*columns).unique()
+            counts.append((int(collected(distinct.select(nw.len())).item()), table))
+        tuples, larger = max(counts)
         named = ", ".join(f"{name} {level}" for name, level in zip(self.given.specs, levels, strict=True))
         return DataServiceError(
-            f"The table has {tuples:,} distinct combinations of quasi-identifiers and protected attributes at levels "
-            f"that could meet the requirement ({named}), where {HISTOGRAM_TUPLES} allows {self.given.most:,}: give a "
-            "higher min_level in generalisation_hierarchies, fewer quasi_identifiers, or more memory and a higher "
-            f"{HISTOGRAM_TUPLES}."
+            f"The {larger} has {tuples:,} distinct combinations of quasi-identifiers and protected attributes at "
+            f"levels that could meet the requirement ({named}), where {HISTOGRAM_TUPLES} allows {self.given.most:,}: "
+            "give a higher min_level in generalisation_hierarchies, fewer quasi_identifiers, or more memory and a "
+            f"higher {HISTOGRAM_TUPLES}."
         )
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """What is known of a node whose tuples were counted, but not collected.
-
-    Attributes:
-        tuples: Distinct tuples.
-        hopeless: Whether too many rows are in classes that are too small, and so in every finer node, too.
-    """
-
-    tuples: int
-    hopeless: bool
 
 
 def _representatives(hierarchy: Hierarchy, level: int) -> Counts:
