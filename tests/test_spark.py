@@ -24,6 +24,44 @@ from util_services.sample_keys import SAMPLE_KEY_NAME
 TO_OUTPUT = {"write_df_to_csv": {"output_path": "output/out.csv"}}
 
 
+TOO_MANY = {
+    "read_csv_to_df": {"input_path": "examples/visits.csv"},
+    "apply_k_anonymity": {
+        "ident": [],
+        "quasi_identifiers": ["sex", "postcode", "admitted"],
+        "sensitive_attributes": ["diagnosis"],
+        "generalisation_hierarchies": {
+            "sex": "suppress",
+            "postcode": {"mask": {}},
+            "admitted": {"dates": {"levels": ["week"]}},
+        },
+        "k": 3,
+        "supp_level": 5.0,
+        "quality": "non_uniform_entropy",
+    },
+    "write_df_to_csv": {"output_path": "output/out.csv"},
+}
+
+
+def test_too_many_tuples_are_generalised_first_on_spark_too(
+    on_spark: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run("k_anonymity_job", **TOO_MANY)
+    assert whole.success
+    expected = outputs(here)
+    monkeypatch.setenv("HISTOGRAM_TUPLES", "300")
+    before = run("k_anonymity_job", **TOO_MANY)
+    assert before.success
+    assert outputs(here) == expected
+    on_spark()
+    result = run("k_anonymity_job", **TOO_MANY)
+    assert result.success
+    metrics = result.output_for_node("apply_k_anonymity", "metrics")
+    assert metrics["pregeneralisation"]["levels"] == {"admitted": 2}
+    assert metrics["classes"] == whole.output_for_node("apply_k_anonymity", "metrics")["classes"]
+    assert outputs(here) == expected
+
+
 # Cells that CSV readers disagree on: quotes, delimiters and line ends in cells, missing and empty ones, zeros, spaces.
 CELLS = b'plz,note,x\n01234,"a, ""b""",\n00007,"two\nlines",""\n" 8 ",\xc3\xa9\xe4\xbd\xa0,\\N\n,,NULL\n'
 

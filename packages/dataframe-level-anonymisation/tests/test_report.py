@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from dataframe_level_anonymisation import report
-from dataframe_level_anonymisation.result import ColumnOutcome, Pass, Result, SensitiveDistribution
+from dataframe_level_anonymisation.result import ColumnOutcome, Pass, Pregeneralisation, Result, SensitiveDistribution
 from dataframe_level_anonymisation.risk import assess_risk
 from util_services.errors import DataServiceError
 
@@ -99,6 +99,9 @@ DOCUMENTS = {
         replace(RESULT, population_before=RESULT.classes_before * 9, population_after=RESULT.classes_after * 9),
         name_values=True,
     ),
+    "too many tuples": report.document(
+        replace(RESULT, pregeneralisation=Pregeneralisation({"age": 1}, parts=3, most=5_000_000)), name_values=True
+    ),
     "risk": report.risk_document(RISK),
     "risk of no rows": report.risk_document(
         assess_risk(pl.DataFrame({"a": ["x"], "b": ["y"]}).clear(), quasi_identifiers=["a"])
@@ -171,6 +174,16 @@ def test_the_document_holds_the_figures() -> None:
     assert sizes[20] == ({"classes": 0, "rows": 0}, {"classes": 2, "rows": 84})
     assert sum(before["rows"] for before, _ in sizes.values()) == 100
     assert document["warnings"] == []
+
+
+def test_columns_that_were_generalised_before_the_search_are_named() -> None:
+    assert DOCUMENTS["usual"]["pregeneralisation"] is None
+    assert DOCUMENTS["too many tuples"]["pregeneralisation"] == {"levels": {"age": 1}, "parts": 3, "most": 5_000_000}
+    for page in (Page(html("too many tuples")).text, markdown("too many tuples")):
+        assert "more than 5,000,000 distinct combinations" in page
+        assert "3 such parts" in page
+    assert "| age | 1 |" in markdown("too many tuples")
+    assert "distinct combinations" not in markdown("usual")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

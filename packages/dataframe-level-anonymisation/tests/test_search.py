@@ -255,6 +255,18 @@ def test_the_search_finds_what_brute_force_finds_for_each_quality_model(
     check(instance, [KAnonymity(k)], QUALITY_MODELS[name], limit)
 
 
+def test_the_least_levels_win_a_tie_whose_bound_is_rounded_up() -> None:
+    rows = [(0, 0, 0), (0, 1, 0), (0, 2, 0), (1, 0, 0), (2, 4, 0), (2, 4, 0), (4, 0, 0), (4, 1, 0)]
+    data = histogram(frame(rows, ["c0", "c1"]), ["c0", "c1"], ["s"])
+    twice = Hierarchy.from_labels("c0", 4, [["a", "b", "b", "a"]] * 2 + [["*"] * 4])
+    check(
+        (data, [twice, Hierarchy.from_labels("c1", 4, [["*"] * 4] * 2)], rows, rows),
+        [KAnonymity(2)],
+        NonUniformEntropy(),
+        33.3,
+    )
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     instance=instances(population=True),

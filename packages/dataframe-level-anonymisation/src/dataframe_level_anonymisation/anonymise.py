@@ -9,12 +9,13 @@ import numpy as np
 
 from dataframe_level_anonymisation.class_sizes import class_sizes, sizes_of
 from dataframe_level_anonymisation.classes import Histogram, histogram, weighted_sum
-from dataframe_level_anonymisation.evaluation import Task, limit_of
+from dataframe_level_anonymisation.evaluation import Task
 from dataframe_level_anonymisation.hierarchies import BUILT_IN, Hierarchy, Spec, parse
+from dataframe_level_anonymisation.partition import Found, found
 from dataframe_level_anonymisation.pregeneralisation import Counting, histogram_tuples
 from dataframe_level_anonymisation.privacy_models import PrivacyModel, title
 from dataframe_level_anonymisation.quality_models import QUALITY_MODELS, Loss, QualityModel
-from dataframe_level_anonymisation.recoding import Recoded, recode
+from dataframe_level_anonymisation.recoding import Recoded
 from dataframe_level_anonymisation.release import generalised, released
 from dataframe_level_anonymisation.result import (
     ColumnOutcome,
@@ -76,7 +77,6 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
         DataServiceError: If a column, hierarchy or name is unknown, roles overlap, a parameter is out of range, the
             requirement cannot be met, there are too many distinct tuples, or the output fails the verification.
     """
-    started = time.perf_counter()
     data = nw.from_native(frame)
     lazy = data.lazy()
     own = [model.attribute for model in models if model.attribute is not None]
@@ -87,19 +87,16 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
     people = None if population is None else nw.from_native(population).lazy()
     most = histogram_tuples()
     protected = list(dict.fromkeys(own))
-    tuples, built = Counting(
-        lazy, specs, protected, people, models, measure, suppression_limit, recoding, most
-    ).counted()
+    given = Counting(lazy, specs, protected, people, models, measure, suppression_limit, recoding, most)
+    outcome = found(given, search_budget_seconds)
+    task, recoded = outcome.task, outcome.recoded
+    if recoded is None:
+        raise DataServiceError(_infeasible(task, models, suppression_limit))
+    tuples, built = task.data, list(task.hierarchies)
+    searched = time.perf_counter()
     before, population_before = (
         sizes_of(tuples) if tuples.pregeneralised is None else class_sizes(lazy, quasi_identifiers, people)
     )
-    counted = time.perf_counter()
-    tests = [test for model in models for test in model.tests(tuples)]
-    task = Task(tuples, built, tests, measure, limit_of(tuples.rows, suppression_limit))
-    recoded = recode(task, recoding, search_budget_seconds)
-    if recoded is None:
-        raise DataServiceError(_infeasible(task, models, suppression_limit))
-    searched = time.perf_counter()
     output = released(lazy, tuples, built, recoded, identifiers)
     if store is not None:
         output = store(output)
@@ -131,12 +128,8 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
         lower_bound=recoded.steps[0].solution.lower_bound if len(recoded.steps) == 1 else recoded.cost,
         nodes=recoded.steps[0].solution.nodes,
         nodes_checked=recoded.nodes_checked,
-        seconds={
-            "histogram": counted - started,
-            "search": searched - counted,
-            "apply": time.perf_counter() - searched,
-        },
-        pregeneralisation=_pregeneralisation(tuples, most),
+        seconds={**outcome.seconds, "apply": time.perf_counter() - searched},
+        pregeneralisation=_pregeneralisation(outcome, most),
     )
 
 
@@ -198,11 +191,12 @@ def _infeasible(task: Task, models: Sequence[PrivacyModel], suppression_limit: f
     )
 
 
-def _pregeneralisation(tuples: Histogram, most: int) -> Pregeneralisation | None:
+def _pregeneralisation(outcome: Found, most: int) -> Pregeneralisation | None:
+    tuples = outcome.task.data
     if tuples.pregeneralised is None:
         return None
     levels = zip(tuples.columns, tuples.levels, strict=True)
-    return Pregeneralisation({column: level for column, level in levels if level}, most)
+    return Pregeneralisation({column: level for column, level in levels if level}, outcome.parts, most)
 
 
 def _requirement(model: PrivacyModel) -> dict[str, Any]:

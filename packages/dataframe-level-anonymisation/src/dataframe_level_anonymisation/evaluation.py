@@ -15,7 +15,13 @@ import numpy.typing as npt
 from dataframe_level_anonymisation.classes import Classes, Histogram, Mask, weighted_sum
 from dataframe_level_anonymisation.hierarchies import Hierarchy
 from dataframe_level_anonymisation.privacy_models import ClassTest, TableTest, Test
-from dataframe_level_anonymisation.quality_models import CellQuality, ClassQuality, QualityModel, weighted_costs
+from dataframe_level_anonymisation.quality_models import (
+    CellQuality,
+    ClassQuality,
+    QualityModel,
+    level_bounds,
+    weighted_costs,
+)
 
 Node = tuple[int, ...]
 
@@ -113,6 +119,12 @@ class Checked:
     doomed_cost: float = 0.0
 
 
+def most_costs(hierarchies: Sequence[Hierarchy], limit: int) -> list[float]:
+    """What a cell of each column costs at most: with suppression its weight, whatever its generalisation would cost."""
+    total = sum(hierarchy.weight for hierarchy in hierarchies)
+    return [hierarchy.weight / total if limit else np.inf for hierarchy in hierarchies]
+
+
 class Evaluator:
     """Checks nodes of a task and counts how many."""
 
@@ -145,18 +157,8 @@ class Evaluator:
         """Lower bounds that add up to a node's: for each column an array (levels,); none for costs of classes."""
         if not self._costs:
             return None
-        # With suppression a cell costs 1 at most, whatever its generalisation would cost.
-        most = [weight if self.task.limit else np.inf for weight in self._weights]
-        return [
-            np.array([weighted_sum(np.minimum(cells, top), self.task.data.value_counts(column)) for cells in of_levels])
-            / self._rows
-            for column, (of_levels, top) in enumerate(zip(self._costs, most, strict=True))
-        ]
-
-    @property
-    def _weights(self) -> list[float]:
-        total = sum(hierarchy.weight for hierarchy in self.task.hierarchies)
-        return [hierarchy.weight / total for hierarchy in self.task.hierarchies]
+        counts = [self.task.data.value_counts(column) for column in range(len(self._costs))]
+        return level_bounds(self._costs, counts, most_costs(self.task.hierarchies, self.task.limit), self._rows)
 
     def base(self, node: Node, finer: Base) -> Base:
         """Roll up to a node that coarser ones can be computed from."""

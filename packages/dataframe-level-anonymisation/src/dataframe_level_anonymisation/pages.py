@@ -361,11 +361,12 @@ def _search_section(figures: Mapping[str, Any]) -> Section:
     tables = [Table("Search", ("", "value"), rows, frozenset({1}))]
     text = f"The combination of levels that meets every requirement with the least loss was searched for. {proof}"
     if before := figures.get("pregeneralisation"):
+        parts = f" {before['parts']:,} such parts of all combinations were searched." if before["parts"] > 1 else ""
         text += (
             f" The table has more than {before['most']:,} distinct combinations of quasi-identifiers and protected "
-            "attributes, too many to be searched as they are, so the columns in the second table were generalised to "
-            "the level there before the search. The requirements cannot be met below that level, even if all other "
-            "columns were generalised entirely, so nothing better was missed."
+            "attributes, too many to be held at once, so columns were generalised before these were counted, to the "
+            f"levels in the second table.{parts} Combinations of levels that were left out cannot meet the "
+            "requirements, or lose more, as counts of the whole table show, so nothing better was missed."
         )
         levels = [(name, f"{level}") for name, level in before["levels"].items()]
         tables.append(Table("Generalised before the search", ("quasi-identifier", "level"), levels, frozenset({1})))

@@ -167,6 +167,23 @@ QUALITY_MODELS: dict[str, QualityModel] = {
 }
 
 
+def level_bounds(
+    costs: Sequence[Sequence[Costs]], counts: Sequence[Counts], most: Sequence[float], rows: int
+) -> list[Costs]:
+    """Lower bounds of a node's cost that add up over the columns: for each column an array (levels,).
+
+    Args:
+        costs: For each column and level an array (values,).
+        counts: For each column an array (values,): rows of each value.
+        most: For each column what a cell costs at most, suppressed or not.
+        rows: Rows of the whole input, at least 1.
+    """
+    return [
+        np.array([weighted_sum(np.minimum(cells, top), of_values) for cells in of_levels]) / rows
+        for of_levels, of_values, top in zip(costs, counts, most, strict=True)
+    ]
+
+
 def weighted_costs(
     model: CellQuality, counts: Sequence[Counts], hierarchies: Sequence[Hierarchy], *, weights: bool = True
 ) -> list[list[Costs]]:

@@ -69,11 +69,13 @@ class Pregeneralisation:
     """What was generalised before tuples were counted, since there were too many of them.
 
     Attributes:
-        levels: For each of these columns the lowest level at which any result can have it.
+        levels: For each of these columns its level in the tuples that the result was found in.
+        parts: How many parts of the lattice were searched, each with tuples of its own.
         most: How many distinct tuples may be counted.
     """
 
     levels: dict[str, int]
+    parts: int
     most: int
 
 

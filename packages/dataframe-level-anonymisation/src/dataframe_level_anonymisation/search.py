@@ -223,8 +223,8 @@ class _Lattice:
             self._alive[below] = False
         elif checked.doomed_cost > 0:
             raised = np.round(self._generalisation[below] + checked.doomed_cost, DIGITS)
-            # One digit less, since the sum is rounded once more than the loss it bounds.
-            np.maximum(self._bound[below], raised - 10.0**-DIGITS, out=self._bound[below])
+            # One digit less, since the sum is rounded once more than the loss it bounds; rounded to compare as equal.
+            np.maximum(self._bound[below], np.round(raised - 10.0**-DIGITS, DIGITS), out=self._bound[below])
         if not self._by_cells:
             above = tuple(slice(level, None) for level in index)
             np.maximum(self._bound[above], self._evaluator.floor(checked), out=self._bound[above])

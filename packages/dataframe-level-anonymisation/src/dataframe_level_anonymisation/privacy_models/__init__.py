@@ -13,7 +13,14 @@ from dataframe_level_anonymisation.privacy_models.diversity import (
 )
 from dataframe_level_anonymisation.privacy_models.likeness import BetaLikeness, DeltaDisclosurePrivacy
 from dataframe_level_anonymisation.privacy_models.model import PrivacyModel, title
-from dataframe_level_anonymisation.privacy_models.requirements import ClassTest, TableTest, Test, passed, worst
+from dataframe_level_anonymisation.privacy_models.requirements import (
+    ClassTest,
+    SizeTest,
+    TableTest,
+    Test,
+    passed,
+    worst,
+)
 from dataframe_level_anonymisation.privacy_models.sizes import AverageRisk, KAnonymity, KMap, SampleUniqueness
 
 __all__ = [
@@ -29,6 +36,7 @@ __all__ = [
     "PrivacyModel",
     "RecursiveCLDiversity",
     "SampleUniqueness",
+    "SizeTest",
     "TCloseness",
     "TableTest",
     "Test",
