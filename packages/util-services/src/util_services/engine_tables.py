@@ -4,6 +4,7 @@ All paths must be the same on this machine and on those of the cluster.
 """
 
 import shutil
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def _parsed(session: Any, batches: Any, kinds: pa.Schema, limit_rows: int | None
     types = from_arrow_schema(kinds.append(pa.field(ROW, pa.int64())), prefer_timestamp_ntz=True)
     schema = to_arrow_schema(types)
 
-    def parse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def parse(starts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        deque(starts, maxlen=0)  # a Python worker that has not read its input to the end is not used again
         row = 0
         for batch in batches():
             part = batch if limit_rows is None else batch.slice(0, limit_rows - row)
