@@ -39,15 +39,10 @@ class NormaliseMissingMarkers(Step):
         """Compare each cell with the markers."""
         del inputs
         markers = sorted({marker.strip().lower() for marker in self.markers})
-        return replaced(
-            frame,
-            {
-                column: nw.when(~nw.col(column).str.strip_chars().str.to_lowercase().is_in(markers)).then(
-                    nw.col(column)
-                )
-                for column in texts(self, frame, self.columns)
-            },
-        )
+        columns = texts(self, frame, self.columns)
+        plain = {column: nw.col(column).str.strip_chars().str.to_lowercase() for column in columns}
+        cells = {column: nw.when(~cell.is_in(markers)).then(nw.col(column)) for column, cell in plain.items()}
+        return replaced(frame, cells, inputs=columns)
 
 
 @dataclass(frozen=True, kw_only=True)
