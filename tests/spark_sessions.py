@@ -3,21 +3,11 @@
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-from spark_cluster import SETTINGS, Cluster, cluster, missing
-
-
-@pytest.fixture(scope="module")
-def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for all tests of a file."""
-    if lack := missing():
-        pytest.skip(lack)
-    with cluster(tmp_path_factory.mktemp("spark")) as started:
-        yield started
+from spark_cluster import SETTINGS, Cluster
 
 
 def settings(served: Cluster, home: Path, **spark: str) -> dict[str, str]:

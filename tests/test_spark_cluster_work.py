@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import run_process
 from spark_cluster import Cluster
-from spark_sessions import logging_to, settings, spark_cluster, stages  # noqa: F401 - a fixture
+from spark_sessions import logging_to, settings, stages
 
 from util_services.sample_keys import SAMPLE_KEY_NAME
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from spark_cluster import Cluster
-from spark_sessions import settings, spark_cluster  # noqa: F401 - a fixture
+from spark_sessions import settings
 
 from template_code_location.repository import defs
 from util_services import csv_files, engine_files, engine_tables, parts

@@ -100,15 +100,20 @@ def tokenised(output: Path, limit_rows: int | None = None) -> ExecuteInProcessRe
         [{"sort_rows": {"by": ["sex"]}}, {"sample_rows": {"share": 0.5}}, {"remove_duplicates": {"columns": ["sex"]}}],
         [{"remove_duplicates": {"columns": ["sex"], "keep": "last", "ignore_case": True}}],
         [{"remove_duplicates": {"columns": ["sex", "row"], "keep": "none", "similarity": {"row": 0.5}}}],
+        [
+            {"normalise_missing_markers": {"columns": ["text"]}},
+            {"replace_pattern": {"columns": ["text"], "pattern": "(?<first>[É-Þ])", "replacement": "<${first}>"}},
+            {"replace_values": {"columns": ["text"], "mapping": {"ärger": "A"}, "ignore_case": True}},
+        ],
     ],
-    ids=["sample", "sample-of-strata", "sample-of-sorted", "last-duplicate", "no-near-duplicate"],
+    ids=["sample", "sample-of-strata", "sample-of-sorted", "last-duplicate", "no-near-duplicate", "texts"],
 )
-def test_the_same_rows_are_chosen_on_a_spark_cluster(
+def test_rows_are_compared_and_texts_rewritten_alike_on_a_spark_cluster(
     steps: list[dict[str, Any]], on_spark: Callable[[], None], here: Path
 ) -> None:
-    (here / "in.csv").write_text(
-        "row,sex\n" + "".join(f"{row},{'FfM'[row % 3] if row % 5 else ''}\n" for row in range(60))
-    )
+    texts = ["\u00a0n/a\u2003", "ÄRGER", "İstanbul", "ǅ É", "straße", '"a\nb"']
+    rows = [f"{row},{'FfM'[row % 3] if row % 5 else ''},{texts[row % 6]}\n" for row in range(60)]
+    (here / "in.csv").write_text("row,sex,text\n" + "".join(rows))
     cleaned = {
         "read_csv_to_df": {"input_path": "in.csv"},
         "clean_data": {"steps": [{"step": step} for step in steps]},

@@ -10,7 +10,7 @@ import pytest
 import run_process
 from run_process import kill_when
 from spark_cluster import Cluster
-from spark_sessions import settings, spark_cluster  # noqa: F401 - a fixture
+from spark_sessions import settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

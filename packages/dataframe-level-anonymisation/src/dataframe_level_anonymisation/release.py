@@ -28,13 +28,13 @@ def released(
     keeps_all = not recoded.suppressed
     if len(recoded.steps) == 1 and keeps_all:
         labels = _labels(tuples, hierarchies, recoded.steps[0].levels)
-        return amended(frame, {**labels, **hidden}, looking_up=tuples.columns)
+        return amended(frame, {**labels, **hidden}, inputs=tuples.columns)
     key, keys = _key(tuples)
     if len(recoded.steps) == 1:
         (step,) = recoded.steps
         keep = ~key.is_in(keys[~step.tuples].tolist())
         labels = _labels(tuples, hierarchies, step.levels)
-        return amended(frame, {**labels, **hidden}, keep, looking_up=tuples.columns)
+        return amended(frame, {**labels, **hidden}, keep, inputs=tuples.columns)
     number = "step"
     while number in frame.collect_schema().names():
         number += "_"
@@ -47,7 +47,7 @@ def released(
     for position in reversed(range(len(recoded.steps) - 1)):
         own = keys[recoded.steps[position].tuples].tolist()
         step_of = nw.when(key.is_in(own)).then(nw.lit(position)).otherwise(step_of)
-    frame = amended(frame, {number: step_of}, kept_rows, looking_up=tuples.columns)
+    frame = amended(frame, {number: step_of}, kept_rows, inputs=tuples.columns)
     changed: dict[str, nw.Expr | str] = {}
     for column, (name, hierarchy) in enumerate(zip(tuples.columns, hierarchies, strict=True)):
         levels = [step.levels[column] for step in recoded.steps]
@@ -58,14 +58,14 @@ def released(
             own_label = _label(name, tuples.values[column], hierarchy, levels[position])
             expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
         changed[name] = expression
-    return amended(frame, {**changed, **hidden}, looking_up=[*tuples.columns, number]).drop(number)
+    return amended(frame, {**changed, **hidden}, inputs=[*tuples.columns, number]).drop(number)
 
 
 def generalised(
     frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node
 ) -> nw.LazyFrame[Any]:
     """Replace values by their groups' labels at one node, as :func:`released` does for a single step."""
-    return amended(frame, _labels(tuples, hierarchies, levels), looking_up=tuples.columns)
+    return amended(frame, _labels(tuples, hierarchies, levels), inputs=tuples.columns)
 
 
 def with_figures(

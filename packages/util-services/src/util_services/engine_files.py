@@ -3,6 +3,7 @@
 All paths must be the same on this machine and on those of the cluster.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import accumulate
@@ -64,7 +65,8 @@ def _batches(path: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
 def _parsed(session: Any, batches: Any, kinds: pa.Schema, limit_rows: int | None) -> Any:
     types, schema = _numbered_types(kinds)
 
-    def parse(_: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def parse(starts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        deque(starts, maxlen=0)  # a Python worker that has not read its input to the end is not used again
         row = 0
         for batch in batches():
             part = batch if limit_rows is None else batch.slice(0, limit_rows - row)

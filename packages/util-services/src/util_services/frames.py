@@ -72,7 +72,7 @@ def amended(
     columns: Mapping[str, nw.Expr | str],
     keep: nw.Expr | None = None,
     *,
-    looking_up: Sequence[str] = (),
+    inputs: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
     """Leave out rows and replace columns, each cell from its own row alone.
 
@@ -82,7 +82,8 @@ def amended(
         frame: The table.
         columns: For each column to replace its new cells, or the one text that all get.
         keep: Which rows stay; default all.
-        looking_up: The columns that cells and ``keep`` depend on, if they look values up; see :func:`with_cells`.
+        inputs: The columns that cells and ``keep`` depend on, where Spark shall not do it its own way; see
+            :func:`with_cells`.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": ["25", "26"]}))
@@ -94,8 +95,8 @@ def amended(
     mark = {} if keep is None else {KEPT: keep}
     source = nw.to_native(frame)
     texts = {name: nw.lit(text) for name, text in constants.items()}
-    if looking_up and is_spark(source):
-        both = with_cells(frame, {**cells, **mark}, looking_up)
+    if inputs and is_spark(source):
+        both = with_cells(frame, {**cells, **mark}, inputs)
         left = both.filter(nw.col(KEPT)).drop(KEPT) if mark else both
         return left.with_columns(**texts) if texts else left
     left = frame if keep is None else frame.filter(keep)
@@ -114,15 +115,16 @@ def amended(
 
 
 def with_cells(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], inputs: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Replace or append columns whose cells are looked up among many values, each from its own row alone.
+    """Replace or append columns, each cell from its own row alone, by the same rules on every engine.
 
-    The same as ``with_columns``. Spark would go through all the values for every row, would show them in its plans, and
-    has no ``replace_strict`` through Spark Connect: there, the same expressions are evaluated by functions of batches.
+    The same as ``with_columns``, save that on Spark functions of batches evaluate the expressions: for text, which
+    Spark treats by the rules of Java, and for look-ups among many values (``replace_strict``), which Spark would go
+    through for every row, would show in its plans, and cannot do through Spark Connect.
 
     Args:
         frame: The table.
         cells: For each column its cells.
-        inputs: The columns that the cells depend on; none if nothing is looked up.
+        inputs: The columns that the cells depend on; none where Spark may do it its own way.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"sex": ["f", "m"]}))

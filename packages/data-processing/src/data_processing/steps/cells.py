@@ -16,13 +16,14 @@ CellFunction = Callable[[pl.Series], pl.Series]
 """Takes some cells of a column and gives as many, of the same type."""
 
 
-def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, looking_up: Sequence[str] = ()) -> Outcome:
+def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: Sequence[str] = ()) -> Outcome:
     """Replace columns, each cell from its own row alone and of the same type.
 
     Args:
         frame: The table.
         cells: For each column its new cells.
-        looking_up: The columns that these depend on, if they look values up; see :func:`util_services.frames.amended`.
+        inputs: The columns that these depend on, where Spark shall not do it its own way; see
+            :func:`util_services.frames.with_cells`.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"city": ["Rome", None]}))
@@ -33,9 +34,9 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, looking_
     if not cells:
         return Outcome(frame)
     new = dict(zip(cells, spare(frame, len(cells)), strict=True))
-    both = with_cells(frame, {new[column]: each for column, each in cells.items()}, looking_up)
+    both = with_cells(frame, {new[column]: each for column, each in cells.items()}, inputs)
     changed = (how_many(differ(nw.col(column), nw.col(each))).alias(column) for column, each in new.items())
-    return Outcome(amended(frame, cells, looking_up=looking_up), written=tuple(cells), changed=both.select(*changed))
+    return Outcome(amended(frame, cells, inputs=inputs), written=tuple(cells), changed=both.select(*changed))
 
 
 def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str], store: Store) -> Outcome:

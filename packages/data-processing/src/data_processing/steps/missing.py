@@ -12,7 +12,7 @@ from data_processing.steps.numerals import as_numbers, check_numbers, unread, wr
 from data_processing.steps.selection import existing, is_text, texts
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import Store, amended, numbered, spare
+from util_services.frames import Store, amended, numbered, spare, with_cells
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
 
@@ -40,14 +40,13 @@ class NormaliseMissingMarkers(Step):
         del inputs
         markers = sorted({marker.strip().lower() for marker in self.markers})
         columns = texts(self, frame, self.columns)
+        marks = dict(zip(columns, spare(frame, len(columns)), strict=True))
         marked = {column: _is_one_of(markers, nw.col(column)) for column in columns}
-        counts = aggregated(frame, *(how_many(marked[column]).alias(column) for column in columns))
+        both = with_cells(frame, {mark: marked[column] for column, mark in marks.items()}, columns)
+        counts = aggregated(both, *(how_many(nw.col(mark)).alias(column) for column, mark in marks.items()))
         with_any = [column for column in columns if counts[column]]
-        return Outcome(
-            amended(frame, {column: nw.when(~marked[column]).then(nw.col(column)) for column in with_any}),
-            written=with_any,
-            changed=counts,
-        )
+        cells = {column: nw.when(~marked[column]).then(nw.col(column)) for column in with_any}
+        return Outcome(amended(frame, cells, inputs=with_any), written=with_any, changed=counts)
 
 
 def _is_one_of(markers: Sequence[str], cells: nw.Expr) -> nw.Expr:

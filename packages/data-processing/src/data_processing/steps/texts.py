@@ -91,7 +91,7 @@ class ReplaceValues(Step):
         """Look each cell up."""
         del inputs
         columns = texts(self, frame, self.columns)
-        return replaced(frame, {column: self._replaced(nw.col(column)) for column in columns}, looking_up=columns)
+        return replaced(frame, {column: self._replaced(nw.col(column)) for column in columns}, inputs=columns)
 
     def _replaced(self, cells: nw.Expr) -> nw.Expr:
         found = cells.str.to_lowercase() if self.ignore_case else cells
@@ -128,13 +128,9 @@ class ReplacePattern(Step):
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Replace matches in each cell."""
         del inputs
-        return replaced(
-            frame,
-            {
-                column: nw.col(column).str.replace_all(self.pattern, self.replacement)
-                for column in texts(self, frame, self.columns)
-            },
-        )
+        columns = texts(self, frame, self.columns)
+        cells = {column: nw.col(column).str.replace_all(self.pattern, self.replacement) for column in columns}
+        return replaced(frame, cells, inputs=columns)
 
 
 def check_pattern(step: Step, pattern: str) -> None:
