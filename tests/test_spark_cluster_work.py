@@ -68,7 +68,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def collected(spark_cluster: Cluster, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Sizes:  # noqa: F811
+def collected(spark_cluster: Cluster, table: Path, tmp_path_factory: pytest.TempPathFactory) -> Sizes:
     """What the event log says of a program that collects: the control of the tests below."""
     home = tmp_path_factory.mktemp("control")
     environment = settings(spark_cluster, home, **logging_to(home / "events"))
@@ -105,7 +105,7 @@ def test_no_stage_sends_more_than_the_histogram_to_the_driver(
     service: dict[str, Any],
     histograms: int,
     collected: Sizes,
-    spark_cluster: Cluster,  # noqa: F811
+    spark_cluster: Cluster,
     samples: None,
     table: Path,
     tmp_path: Path,
@@ -125,7 +125,7 @@ def test_no_stage_sends_more_than_the_histogram_to_the_driver(
 
 
 def test_twice_the_cores_shorten_work_on_the_processor(
-    spark_cluster: Cluster,  # noqa: F811
+    spark_cluster: Cluster,
     table: Path,
     tmp_path: Path,
 ) -> None:
@@ -186,7 +186,7 @@ engine.session.stop()
 
 
 def test_an_executor_that_is_started_as_in_a_pod_works_for_its_driver(
-    spark_cluster: Cluster,  # noqa: F811
+    spark_cluster: Cluster,
     tmp_path: Path,
 ) -> None:
     """Workers have no room for executors of this size, so that the only one is that which the program starts itself."""

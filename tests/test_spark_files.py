@@ -25,7 +25,7 @@ NO_NAMES = "".join(f"{number},,\n" for number in range(100))
 
 
 @pytest.fixture(scope="module")
-def environment(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:  # noqa: F811
+def environment(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Variables that choose the cluster."""
     return settings(spark_cluster, tmp_path_factory.mktemp("engine"))
 

@@ -28,7 +28,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def environment(spark_cluster: Cluster, tmp_path: Path) -> Mapping[str, str]:  # noqa: F811
+def environment(spark_cluster: Cluster, tmp_path: Path) -> Mapping[str, str]:
     """Settings of this test's runs."""
     return settings(spark_cluster, tmp_path)
 
