@@ -1,5 +1,6 @@
 """Steps that compute columns once have them stored alone, beside a table that is evaluated again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ from util_services.formats import scan
 from util_services.staging import checkpoint
 
 ROWS = 50_000
+
+
+@pytest.fixture(autouse=True)
+def given_up(tmp_path: Path) -> Iterator[None]:
+    """Tables in memory are given up after each test, as at the end of a run."""
+    yield
+    for folder in (tmp_path, tmp_path / "run"):
+        shelf.forget(folder)
 
 
 @pytest.fixture
