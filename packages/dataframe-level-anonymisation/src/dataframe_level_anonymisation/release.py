@@ -82,7 +82,7 @@ def with_figures(
     total = nw.lit(0.0, nw.Float64())
     for column, of_values in zip(columns, figures, strict=True):
         total = total + _mapped(column.columns[0], column.values[0], of_values.tolist(), nw.Float64(), default=0.0)
-    return amended(frame, {name: total})
+    return amended(frame, {name: total}, inputs=[column.columns[0] for column in columns])
 
 
 def _labels(tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node) -> dict[str, nw.Expr]:
