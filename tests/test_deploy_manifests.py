@@ -35,7 +35,10 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 LOCATION = "template-code-location"
 OUTER = {"deployments", "imagePullSecrets"}  # keys that the chart passes on to its subchart and checks itself
 KEYS = "packages/field-level-pseudo-anonymisation/docs/keys.md"
-OPTIONAL = {"HIERARCHIES_DIR"}  # must name a folder that is there, and there is none before the operator makes one
+OPTIONAL = {
+    "HISTOGRAM_TUPLES",
+    "HIERARCHIES_DIR",
+}  # must name a folder that is there, and there is none before the operator makes one
 ON_SPARK = {"ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "STAGING_URI"}  # for who has a cluster
 DEVELOPMENT_ONLY = {"KEY_FILE", "VAULT_TOKEN"}  # in the cluster, runs log in to OpenBao by their service account
 
