@@ -36,9 +36,9 @@ LOCATION = "template-code-location"
 OUTER = {"deployments", "imagePullSecrets"}  # keys that the chart passes on to its subchart and checks itself
 KEYS = "packages/field-level-pseudo-anonymisation/docs/keys.md"
 OPTIONAL = {
-    "HISTOGRAM_TUPLES",
-    "HIERARCHIES_DIR",
-}  # must name a folder that is there, and there is none before the operator makes one
+    "HIERARCHIES_DIR",  # must name a folder that is there, and there is none before the operator makes one
+    "HISTOGRAM_TUPLES",  # for tables of many more combinations than most
+}
 ON_SPARK = {"ENGINE", "SPARK_MASTER", "SPARK_REMOTE", "STAGING_URI"}  # for who has a cluster
 DEVELOPMENT_ONLY = {"KEY_FILE", "VAULT_TOKEN"}  # in the cluster, runs log in to OpenBao by their service account
 
