@@ -153,20 +153,13 @@ def engines(folder: Path, rows: int, repeats: int) -> Iterator[Comparison]:
 def measure_engines(source: Path, target: Path, repeats: int) -> list[tuple[float, float]] | str:
     """Run the job on both engines in turn; each has its session already."""
     sys.path.insert(0, str(TESTS))
-    from spark_cluster import SETTINGS, cluster, missing
+    from spark_cluster import cluster, missing, settings_of
 
     if lack := missing():
         return lack
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, cluster(Path(folder)) as spark:
-        settings = SETTINGS | {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
-        Path(folder, "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-        os.environ |= {
-            "SPARK_MASTER": spark.master,
-            "SPARK_CONF_DIR": folder,
-            "SPARK_LOCAL_IP": "127.0.0.1",
-            "STAGING_URI": Path(folder, "staging").as_uri(),
-            "PYSPARK_PYTHON": sys.executable,
-        }
+        generated = {"spark_sql_codegen_wholeStage": "true", "spark_sql_codegen_factoryMode": "FALLBACK"}
+        os.environ |= settings_of(spark, Path(folder), **generated)
         job = end_to_end.prepared_job(source, target)
 
         def on(engine: str) -> Callable[[], object]:

@@ -56,6 +56,26 @@ class Cluster:
     workers: tuple[int, ...]
 
 
+def settings_of(served: Cluster, home: Path, **spark: str) -> dict[str, str]:
+    """Give the environment variables that choose the cluster, as an operator sets them.
+
+    Args:
+        served: The cluster.
+        home: An existing folder for the settings of Spark and the staged tables.
+        spark: More settings of Spark, ``_`` in their names for ``.``.
+    """
+    own = SETTINGS | {name.replace("_", "."): value for name, value in spark.items()}
+    (home / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in own.items()))
+    return {
+        "ENGINE": "spark",
+        "SPARK_MASTER": served.master,
+        "SPARK_CONF_DIR": str(home),
+        "SPARK_LOCAL_IP": HOST,
+        "STAGING_URI": (home / "staging").as_uri(),
+        "PYSPARK_PYTHON": sys.executable,
+    }
+
+
 @contextmanager
 def cluster(home: Path) -> Iterator[Cluster]:
     """Run a master and two workers."""

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from dagster import ExecuteInProcessResult
-from spark_cluster import SETTINGS, Cluster, cluster, connect_server, missing
+from spark_cluster import Cluster, cluster, connect_server, missing, settings_of
 
 from template_code_location.repository import defs
 from util_services.local_stack import fill_bucket
@@ -56,16 +56,7 @@ def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 @pytest.fixture(scope="module")
 def settings(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
     """Environment variables that choose the cluster, as an operator sets them."""
-    home = tmp_path_factory.mktemp("engine")
-    (home / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in SETTINGS.items()))
-    yield {
-        "ENGINE": "spark",
-        "SPARK_MASTER": spark_cluster.master,
-        "SPARK_CONF_DIR": str(home),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "STAGING_URI": (home / "staging").as_uri(),
-        "PYSPARK_PYTHON": sys.executable,
-    }
+    yield settings_of(spark_cluster, tmp_path_factory.mktemp("engine"))
     from pyspark.sql import SparkSession
 
     if session := SparkSession.getActiveSession():

@@ -1,33 +1,10 @@
 """Runs on a Spark cluster, each with a process and a session of its own, and what Spark notes of them."""
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from spark_cluster import SETTINGS, Cluster
-
-
-def settings(served: Cluster, home: Path, **spark: str) -> dict[str, str]:
-    """Give the environment variables that choose the cluster, as an operator sets them.
-
-    Args:
-        served: The cluster.
-        home: An existing folder for the settings of Spark and the staged tables.
-        spark: More settings of Spark, ``_`` in their names for ``.``.
-    """
-    own = SETTINGS | {name.replace("_", "."): value for name, value in spark.items()}
-    (home / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in own.items()))
-    return {
-        "ENGINE": "spark",
-        "SPARK_MASTER": served.master,
-        "SPARK_CONF_DIR": str(home),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "STAGING_URI": (home / "staging").as_uri(),
-        "PYSPARK_PYTHON": sys.executable,
-    }
 
 
 def logging_to(folder: Path) -> dict[str, str]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from spark_cluster import Cluster
-from spark_sessions import settings
+from spark_cluster import Cluster, settings_of
 
 from template_code_location.repository import defs
 from util_services import csv_files, engine_files, engine_tables, parts
@@ -27,7 +26,7 @@ NO_NAMES = "".join(f"{number},,\n" for number in range(100))
 @pytest.fixture(scope="module")
 def environment(spark_cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """Variables that choose the cluster."""
-    return settings(spark_cluster, tmp_path_factory.mktemp("engine"))
+    return settings_of(spark_cluster, tmp_path_factory.mktemp("engine"))
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 import run_process
 from run_process import kill_when
-from spark_cluster import Cluster
-from spark_sessions import settings
+from spark_cluster import Cluster, settings_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,7 +29,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(spark_cluster: Cluster, tmp_path: Path) -> Mapping[str, str]:
     """Settings of this test's runs."""
-    return settings(spark_cluster, tmp_path)
+    return settings_of(spark_cluster, tmp_path)
 
 
 def start(job: str, ops: dict[str, Any], tmp_path: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
