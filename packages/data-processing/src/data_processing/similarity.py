@@ -20,7 +20,7 @@ from util_services.errors import DataServiceError, nearest
 from util_services.frames import collected
 
 ALL_PAIRS_UP_TO = 50_000
-"""So many distinct texts are all compared with each other, in half a minute on two cores; of more, neighbours only."""
+"""So many distinct texts are all compared with each other; of more, neighbours only."""
 
 MOST_TEXTS = 500_000
 """So many distinct texts can be held in memory and compared."""
