@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from measuring import own_peak_megabytes
 
 CITIES = ["Roma", "Kraków", "Lisboa", "München", "Paris", "", "", "Łódź"]
 DUPLICATES = {"columns": [], "keep": "first"}
@@ -105,8 +106,7 @@ def measure(who: str, service: str, source: str, target: str) -> None:
     started = time.perf_counter()
     run()
     seconds = time.perf_counter() - started
-    peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    print(json.dumps({"seconds": seconds, "megabytes": int(peak) / 1024}))
+    print(json.dumps({"seconds": seconds, "megabytes": own_peak_megabytes()}))
 
 
 def contend(who: str, service: str, source: Path, target: Path) -> dict[str, float]:

@@ -14,6 +14,12 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def own_peak_megabytes() -> float:
+    """Give the peak resident set of this process; not getrusage, whose maximum is inherited from the one before it."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+
+
 def prepared(package: str, job: str, ops: dict[str, dict[str, Any]]) -> Callable[[], dict[str, float]]:
     """Load a job and a Dagster instance; gives a function that runs it and tells the seconds of each step."""
     from importlib import import_module
@@ -35,10 +41,9 @@ def prepared(package: str, job: str, ops: dict[str, dict[str, Any]]) -> Callable
 def peak_megabytes(statement: str, source: Path, target: Path) -> float:
     """Run a statement about ``source`` and ``target`` in a process of its own and give its peak resident set."""
     code = (
-        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path\n"
+        "import sys; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import measuring\n"
         f"source, target = Path(sys.argv[1]), Path(sys.argv[2])\n{statement}\n"
-        # not getrusage, whose maximum a process inherits from the one that started it
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+        "print(measuring.own_peak_megabytes())"
     )
     command = [sys.executable, "-c", code, str(source), str(target), str(Path(__file__).parent)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]) / 1024
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])

@@ -134,15 +134,15 @@ def peak_megabytes(rows: int, folder: Path) -> tuple[float, float]:
     names = ["email", "mail_2", "mail_3", "mail_4"]
     pl.DataFrame(dict.fromkeys(names, column) | {"amount": range(rows)}).write_parquet(source)
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[3]); from pathlib import Path; import pseudonymisation\n"
+        "import sys, time; sys.path.insert(0, sys.argv[3]); from pathlib import Path\n"
+        "import measuring, pseudonymisation\n"
         "started = time.perf_counter(); pseudonymisation.run_job(Path(sys.argv[1]), Path(sys.argv[2]))\n"
         "print(time.perf_counter() - started)\n"
-        # not getrusage, whose maximum a process inherits from the one that started it
-        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+        "print(measuring.own_peak_megabytes())"
     )
     command = [sys.executable, "-c", code, str(source), str(folder / "out.parquet"), str(Path(__file__).parent)]
     said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    return float(said[-2]), float(said[-1]) / 1024
+    return float(said[-2]), float(said[-1])
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from measuring import prepared
+from measuring import own_peak_megabytes, prepared
 from memory_limit import memory_limit
 from registers import write_visits
 
@@ -83,8 +83,7 @@ def measure(who: str, source: Path, target: Path) -> None:
     started = time.perf_counter()
     steps = run()
     spent = time.perf_counter() - started
-    peak = next(line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-    print(json.dumps({"seconds": spent, "megabytes": int(peak) / 1024, "steps": steps}))
+    print(json.dumps({"seconds": spent, "megabytes": own_peak_megabytes(), "steps": steps}))
 
 
 def drop_from_cache(path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measuring import own_peak_megabytes
 
 from data_processing.profile import profile
 from data_processing.quality import DistinctCount, Holds, InRange, InSet, Matches, NotNull, Unique, assess
@@ -58,11 +59,6 @@ TASKS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def peak() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -72,7 +68,7 @@ def main() -> None:
     if options.task:
         started = time.perf_counter()
         TASKS[options.task](options.table)
-        print(time.perf_counter() - started, peak())
+        print(time.perf_counter() - started, own_peak_megabytes())
         return
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "visits.csv"

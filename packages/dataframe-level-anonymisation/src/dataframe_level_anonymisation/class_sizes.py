@@ -6,8 +6,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 
-from dataframe_level_anonymisation.classes import Counts, Histogram, unused
-from util_services.frames import collected
+from dataframe_level_anonymisation.classes import Counts, Histogram
+from util_services.frames import collected, spare
 
 
 def sizes_of(tuples: Histogram) -> tuple[Counts, Counts | None]:
@@ -35,9 +35,7 @@ def class_sizes(
         >>> class_sizes(nw.from_native(pl.LazyFrame({"age": ["25", "26", "25"]})), ["age"])
         (array([1, 2]), None)
     """
-    own, people, number = "rows", "people", "number"
-    own = unused(own, columns)
-    people = unused(people, [*columns, own])
+    own, people, number = spare(frame, 3)
     rows = frame.select(*columns, nw.lit(1, nw.Int64()).alias(own), nw.lit(0, nw.Int64()).alias(people))
     if population is not None:
         others = population.select(*columns, nw.lit(0, nw.Int64()).alias(own), nw.lit(1, nw.Int64()).alias(people))

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from util_services.errors import DataServiceError, nearest
+from util_services.frames import spare
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -376,22 +377,10 @@ def histogram(
     )
 
 
-def unused(name: str, columns: Sequence[str]) -> str:
-    """Give a column name that is not among some, as close to a wish as possible.
-
-    Examples:
-        >>> unused("count", ["age", "count"])
-        'count_'
-    """
-    while name in columns:
-        name += "_"
-    return name
-
-
 def _counted(
     frame: nw.LazyFrame[Any], columns: Sequence[str], most: int | None = None, summed: str | None = None
 ) -> tuple[pa.Table, Counts]:
-    count = unused("count", [*columns, *([summed] if summed else [])])
+    (count,) = spare(frame)
     figures = [nw.len().alias(count), *([nw.col(summed).sum()] if summed else [])]
     grouped = frame.group_by(*columns).agg(*figures)
     if most is not None:

@@ -38,7 +38,6 @@ from dataframe_level_anonymisation.classes import (
     Pregeneralised,
     TooManyTuples,
     histogram,
-    unused,
 )
 from dataframe_level_anonymisation.evaluation import Evaluator, Node, Task, limit_of, most_costs
 from dataframe_level_anonymisation.hierarchies import Hierarchy, Spec
@@ -53,7 +52,8 @@ from dataframe_level_anonymisation.quality_models import (
 from dataframe_level_anonymisation.release import generalised, with_figures
 from dataframe_level_anonymisation.search import possible_levels
 from util_services.errors import DataServiceError
-from util_services.frames import collected
+from util_services.frames import collected, spare
+from util_services.settings import whole_number
 
 HISTOGRAM_TUPLES = "HISTOGRAM_TUPLES"
 _TUPLES = 5_000_000  # 200 bytes each with three quasi-identifiers, 640 with nine, the search included
@@ -69,12 +69,8 @@ def histogram_tuples(environment: Mapping[str, str] = os.environ) -> int:
         >>> histogram_tuples({"HISTOGRAM_TUPLES": "20000000"})
         20000000
     """
-    setting = environment.get(HISTOGRAM_TUPLES) or str(_TUPLES)
-    if not (setting.isascii() and setting.isdigit() and int(setting)):
-        raise DataServiceError(
-            f"The environment variable {HISTOGRAM_TUPLES} is not a whole number from 1, such as {_TUPLES}: correct it."
-        )
-    return int(setting)
+    setting, what = environment.get(HISTOGRAM_TUPLES) or None, f"a whole number from 1, such as {_TUPLES}"
+    return whole_number(HISTOGRAM_TUPLES, setting, _TUPLES, what=what)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +182,7 @@ class Coarse:
         summed = None
         deviations = [self._deviations(column, levels[column]) for column in columns]
         if any(each.any() for each in deviations):
-            summed = unused("surplus", frame.collect_schema().names())
+            (summed,) = spare(frame)
             frame = with_figures(frame, summed, [self._columns[column] for column in columns], deviations)
         frame = self._generalised(frame, columns, levels)
         if population is not None:
@@ -258,7 +254,7 @@ class Coarse:
         """
         columns = list(self.given.specs)
         frame = self._generalised(self.given.frame, range(len(levels)), levels)
-        rows = unused("rows", columns)
+        (rows,) = spare(frame)
         classes = frame.group_by(*columns).agg(nw.len().alias(rows)).filter(nw.col(rows) < self._least_rows)
         return int(collected(classes.select(nw.col(rows).sum())).item() or 0) > self.limit
 

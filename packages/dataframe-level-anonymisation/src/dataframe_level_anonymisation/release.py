@@ -11,7 +11,7 @@ from dataframe_level_anonymisation.classes import Counts, Histogram
 from dataframe_level_anonymisation.evaluation import Node
 from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.recoding import Recoded
-from util_services.frames import amended
+from util_services.frames import amended, spare
 
 _LARGEST_SUM = 2**63 - 1
 
@@ -35,9 +35,7 @@ def released(
         keep = ~key.is_in(keys[~step.tuples].tolist())
         labels = _labels(tuples, hierarchies, step.levels)
         return amended(frame, {**labels, **hidden}, keep, inputs=tuples.columns)
-    number = "step"
-    while number in frame.collect_schema().names():
-        number += "_"
+    (number,) = spare(frame)
     # The step of each row, the last one by exclusion; rows without any go first.
     kept_rows: nw.Expr | None = None
     if not keeps_all:

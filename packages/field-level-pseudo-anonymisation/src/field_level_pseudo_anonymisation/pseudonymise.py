@@ -17,8 +17,8 @@ from field_level_pseudo_anonymisation.tally import Tally
 from field_level_pseudo_anonymisation.techniques.constants import Drop
 from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique, domains
 from field_level_pseudo_anonymisation.techniques.session import Session
-from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope, Transform
-from util_services.distinct import DistinctValues, of_present, put_back
+from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope
+from util_services.distinct import DistinctValues, Transform, of_present, put_back
 from util_services.errors import DataServiceError
 from util_services.frames import as_given, map_batches
 

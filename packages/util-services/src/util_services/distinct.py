@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 Transform = Callable[[pl.Series], pl.Series]
-"""Maps texts, none of them missing, to as many results."""
+"""Takes texts without missing ones, shape (n,), and gives as many, in order. May be called from several threads."""
 
 _FEW_VALUES = 64
 _MOSTLY_DISTINCT, _MOSTLY_DISTINCT_CHEAP = 0.9, 0.3  # share of a batch from which on there is nothing to gain

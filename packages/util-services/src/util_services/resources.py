@@ -12,6 +12,7 @@ from util_services.access import check_bucket
 from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.objects import MAX_CONCURRENCY
+from util_services.settings import whole_number
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3ServiceResource
@@ -113,9 +114,4 @@ def _check_endpoint(connection: str, endpoint: str | None) -> None:
 
 
 def _attempts() -> int:
-    setting = os.environ.get("S3_MAX_ATTEMPTS")
-    if setting is None:
-        return _ATTEMPTS
-    if not setting.isdigit() or int(setting) < 1:
-        raise DataServiceError("The environment variable S3_MAX_ATTEMPTS is not a whole number from 1: correct it.")
-    return int(setting)
+    return whole_number("S3_MAX_ATTEMPTS", os.environ.get("S3_MAX_ATTEMPTS"), _ATTEMPTS)

@@ -14,8 +14,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from util_services.errors import DataServiceError
 from util_services.formats import as_frame, batches_of, write_batches, write_parquet
+from util_services.settings import whole_number
 
 STAGING_MEMORY = "STAGING_MEMORY_MB"
 _DEFAULT_MEGABYTES = 512
@@ -177,11 +177,7 @@ def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 def _room() -> float:
     """Bytes that may still be kept in memory."""
-    setting = os.environ.get(STAGING_MEMORY)
-    if setting and not setting.isdigit():
-        raise DataServiceError(
-            f"The environment variable {STAGING_MEMORY} is not a whole number of megabytes from 0: correct it."
-        )
-    megabytes = int(setting) if setting else _DEFAULT_MEGABYTES
+    setting, what = os.environ.get(STAGING_MEMORY) or None, "a whole number of megabytes from 0"
+    megabytes = whole_number(STAGING_MEMORY, setting, _DEFAULT_MEGABYTES, least=0, what=what)
     taken = {id(held): held.rows.estimated_size() for held in _HELD.values()}
     return megabytes * 1_000_000 - sum(taken.values())

@@ -1,6 +1,6 @@
 """Outcomes of steps that change cells, and how many they change."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -9,11 +9,8 @@ import polars as pl
 from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text
 from data_processing.steps.step import REASON, Outcome
-from util_services.distinct import DistinctValues, of_present
+from util_services.distinct import DistinctValues, Transform, of_present
 from util_services.frames import Store, amended, computed_beside, settle, spare, with_cells
-
-CellFunction = Callable[[pl.Series], pl.Series]
-"""Takes some cells of a column and gives as many, of the same type."""
 
 
 def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: Sequence[str] = ()) -> Outcome:
@@ -39,7 +36,7 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: 
     return Outcome(amended(frame, cells, inputs=inputs), written=tuple(cells), changed=both.select(*changed))
 
 
-def computed(frame: nw.LazyFrame[Any], function: CellFunction, columns: Sequence[str], store: Store) -> Outcome:
+def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
     """Replace text columns by a function of their cells, for what expressions cannot say.
 
     Args:

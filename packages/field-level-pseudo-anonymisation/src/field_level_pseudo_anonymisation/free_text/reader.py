@@ -14,7 +14,8 @@ from field_level_pseudo_anonymisation.keys import KeyStore
 from field_level_pseudo_anonymisation.portable import KeysAskedFor
 from field_level_pseudo_anonymisation.steps import FAIL, KEEP
 from field_level_pseudo_anonymisation.techniques.session import Session
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 NOT_NAMED = "not named"

@@ -17,8 +17,8 @@ from field_level_pseudo_anonymisation.portable import Portable
 from field_level_pseudo_anonymisation.techniques import TECHNIQUES
 from field_level_pseudo_anonymisation.techniques.domain import InspectingTechnique
 from field_level_pseudo_anonymisation.techniques.session import Session
-from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Technique, Transform
-from util_services.distinct import DistinctValues
+from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Technique
+from util_services.distinct import DistinctValues, Transform
 
 _REVERSIBLE = frozenset(name for name, kind in TECHNIQUES.items() if issubclass(kind, ReversibleTechnique)) | {LITERAL}
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique
+from util_services.distinct import Transform
 
 REDACTED = "[REDACTED]"
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from field_level_pseudo_anonymisation.keys import Key
 from field_level_pseudo_anonymisation.techniques.byte_rows import Texts, base64_texts
 from field_level_pseudo_anonymisation.techniques.policy import Policy
-from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 _KEY_BYTES = 64  # AES-256

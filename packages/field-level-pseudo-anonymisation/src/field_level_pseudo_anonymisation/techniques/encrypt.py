@@ -13,7 +13,8 @@ import polars_hash as plh
 from field_level_pseudo_anonymisation.techniques.byte_rows import Bytes, texts_of
 from field_level_pseudo_anonymisation.techniques.fernet_batches import decrypt_batch, encrypt_batch
 from field_level_pseudo_anonymisation.techniques.policy import Policy
-from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 _VECTOR = 16

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import polars as pl
 
-from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 ALPHABETS: Mapping[str, str] = {

@@ -7,7 +7,8 @@ import polars as pl
 import polars_hash as plh
 
 from field_level_pseudo_anonymisation.techniques.domain import Domain, InspectingTechnique
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError, nearest
 
 _ALGORITHMS = {

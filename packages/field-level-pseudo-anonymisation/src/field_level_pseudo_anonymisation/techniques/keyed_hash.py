@@ -7,7 +7,8 @@ import polars as pl
 import polars_hash as plh
 
 from field_level_pseudo_anonymisation.techniques.policy import Policy
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 

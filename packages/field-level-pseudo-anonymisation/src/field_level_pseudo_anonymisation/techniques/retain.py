@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique
+from util_services.distinct import Transform
 
 
 @dataclass(frozen=True)

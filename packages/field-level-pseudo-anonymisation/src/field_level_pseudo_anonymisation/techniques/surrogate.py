@@ -10,7 +10,8 @@ import polars as pl
 
 from field_level_pseudo_anonymisation.techniques.policy import Policy
 from field_level_pseudo_anonymisation.techniques.pseudorandom import pseudorandom
-from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique, Transform
+from field_level_pseudo_anonymisation.techniques.technique import Scope, Technique
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError, nearest
 
 if TYPE_CHECKING:

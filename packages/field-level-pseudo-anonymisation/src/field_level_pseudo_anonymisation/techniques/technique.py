@@ -10,10 +10,8 @@ import polars as pl
 
 from field_level_pseudo_anonymisation.keys import KeyStore
 from field_level_pseudo_anonymisation.techniques.session import Session
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
-
-Transform = Callable[[pl.Series], pl.Series]
-"""Takes texts without missing ones, shape (n,), and gives as many, in order. May be called from several threads."""
 
 RowTransform = Callable[[pl.Series, pl.DataFrame], pl.Series]
 """As :data:`Transform`, and takes the companion columns of the same rows as text, shape (n, number of companions)."""

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from field_level_pseudo_anonymisation.techniques.policy import Policy
-from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope, Transform
+from field_level_pseudo_anonymisation.techniques.technique import ReversibleTechnique, Scope
 from field_level_pseudo_anonymisation.techniques.token_table import TokenTable
+from util_services.distinct import Transform
 from util_services.errors import DataServiceError
 
 _FEWEST_BITS, _MOST_BITS = 96, 512
