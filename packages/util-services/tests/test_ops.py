@@ -257,5 +257,5 @@ def test_a_fault_in_the_engine_shows_its_place_and_not_its_text(tmp_path: Path) 
         text = failure(result)
         stored = str(instance.all_logs(result.run_id))
     assert "InvalidOperationError" in text
-    assert "formats.py line" in text
+    assert "parquet_files.py line" in text
     assert "SECRET" not in stored

@@ -17,8 +17,8 @@ from data_processing.steps.step import Inputs
 from util_services.csv_files import COMMA_SEPARATED
 from util_services.engine import engine_of
 from util_services.failures import reported
-from util_services.formats import write_parquet
 from util_services.locations import opened
+from util_services.parquet_files import write_lazy
 from util_services.staging import checkpoint, evaluated, run_folder
 
 Outputs = tuple[Output[Any], Output[dict[str, Any]]]
@@ -88,7 +88,7 @@ def _staged_rejects(context: OpExecutionContext, result: Result) -> str | None:
         return None
     path = run_folder(context.run_id) / f"rejects-{uuid4().hex}.parquet"
     path.touch(mode=0o600)
-    write_parquet(evaluated(nw.from_native(result.rejects), context.run_id), path)
+    write_lazy(evaluated(nw.from_native(result.rejects), context.run_id), path)
     return str(path)
 
 

@@ -121,7 +121,7 @@ def anonymise(  # noqa: PLR0913 - the parameters of a release
         classes_after=verified.sizes,
         population_before=population_before,
         population_after=verified.population,
-        sensitive=tuple(_distribution(name, lazy, output) for name in sensitive),
+        sensitive=tuple(_distribution(name, lazy, output if recoded.suppressed else None) for name in sensitive),
         suppression_limit=suppression_limit,
         recoding=recoding,
         optimal=all(step.solution.optimal for step in recoded.steps),
@@ -263,10 +263,10 @@ def _passes(tuples: Histogram, recoded: Recoded) -> tuple[Pass, ...]:
     )
 
 
-def _distribution(name: str, before: nw.LazyFrame[Any], after: nw.LazyFrame[Any]) -> SensitiveDistribution:
-    """Count each value of a sensitive attribute in the input and in the release."""
-    counts = [histogram(frame, [name]) for frame in (before, after)]
-    released_rows = dict(zip(counts[1].values[0], counts[1].value_counts(0).tolist(), strict=True))
+def _distribution(name: str, before: nw.LazyFrame[Any], after: nw.LazyFrame[Any] | None) -> SensitiveDistribution:
+    """Count each value of a sensitive attribute in the input, and in the release if that is another set of rows."""
+    counts = [histogram(frame, [name]) for frame in ((before,) if after is None else (before, after))]
+    released_rows = dict(zip(counts[-1].values[0], counts[-1].value_counts(0).tolist(), strict=True))
     values = counts[0].values[0]
     return SensitiveDistribution(
         name=name,

@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
@@ -11,7 +11,6 @@ from typing import IO, Literal, cast
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 from polars.io.plugins import register_io_source
 
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
@@ -30,10 +29,6 @@ _KINDS: dict[str, Kind] = {
     ".ndjson": "jsonl",
 }
 _TEXT_BLOCK_BYTES = 1 << 20
-_SAMPLE_ROWS = 10_000  # tell how a column is best stored
-_ROW_GROUP_ROWS = 65_536  # small enough to be read in parallel
-_REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
-_SHRINKS = 2  # so many times smaller when compressed: worth the time
 _CSV_SCANS = Origins[CsvFile]()
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 
@@ -313,52 +308,6 @@ def as_frame(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> pl.Data
     frame = pl.DataFrame(pa.Table.from_batches(batches, pa.schema([(name, pa.string()) for name in names])))
     frame.columns = list(names)  # Polars renames a column without a name
     return frame
-
-
-def write_parquet(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str] | None = None) -> None:
-    """Evaluate a lazy frame into a Parquet file that is quick to write and to read, in row order and bounded memory."""
-    frame.sink_parquet(
-        path,
-        compression="lz4",
-        statistics=False,
-        row_group_size=_ROW_GROUP_ROWS,
-        metadata=dict(notes) if notes else None,
-        engine="streaming",
-    )
-
-
-def write_batches(batches: Iterable[pa.RecordBatch], names: Sequence[str], path: Path) -> None:
-    """Write batches of text columns into such a file with Arrow's writer, which is the quicker one.
-
-    Args:
-        batches: The rows.
-        names: The columns, as there may be no batch to tell them.
-        path: The file.
-    """
-    writer: pq.ParquetWriter | None = None
-    try:
-        for batch in batches:
-            writer = writer or _parquet_writer(path, batch)
-            writer.write_batch(batch)
-        writer = writer or _parquet_writer(path, pa.record_batch([pa.array([], pa.string())] * len(names), names))
-    finally:
-        if writer:
-            writer.close()
-
-
-def _parquet_writer(path: Path, first: pa.RecordBatch) -> pq.ParquetWriter:
-    """Open a writer: dictionaries for columns whose first rows repeat, compression for those whose first shrink."""
-    sample = dict(zip(first.schema.names, first.slice(0, _SAMPLE_ROWS).columns, strict=True))
-    repeating = [name for name, cells in sample.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
-    compression = {name: "lz4" if name in repeating or _shrinks(cells) else "none" for name, cells in sample.items()}
-    return pq.ParquetWriter(
-        path, first.schema, compression=compression, use_dictionary=repeating, write_statistics=False
-    )
-
-
-def _shrinks(cells: pa.Array) -> bool:
-    text = pa.concat_arrays([cells]).buffers()[-1]  # of the slice alone
-    return text is not None and len(pa.compress(text, "lz4", asbytes=True)) * _SHRINKS <= text.size
 
 
 def read_text(path: Path, encoding: str) -> Iterator[str]:

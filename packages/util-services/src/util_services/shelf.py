@@ -5,16 +5,16 @@ A table in memory costs neither writing nor reading it. Should the run fail, it 
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from util_services.formats import as_frame, batches_of, write_batches, write_parquet
+from util_services.formats import as_frame, batches_of
+from util_services.parquet_files import GROUP_ROWS, write_lazy, write_tables
 from util_services.settings import whole_number
 
 STAGING_MEMORY = "STAGING_MEMORY_MB"
@@ -36,22 +36,22 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
     """Evaluate a table and keep it: in memory if it is an untouched CSV file that is small enough."""
     source = batches_of(frame)
     if source is None:
-        write_parquet(frame, private(path))
+        write_lazy(frame, private(path))
         return
-    room = _room()
-    # Each batch is taken over at once, so that its memory serves the next one.
-    held = deque([as_frame([], source.names)])
-    fits = (source.size or 0) * _IN_MEMORY <= room
-    for batch in source.batches if fits else ():
-        held.append(as_frame([batch], source.names))
-        room -= batch.nbytes + _VIEW_BYTES * batch.num_rows * batch.num_columns
-        if room < 0:
-            fits = False
-            break
-    if fits:
-        _HELD[path] = _Held(pl.concat(held, rechunk=False), {})
-        return
-    write_batches(chain(_batches(_emptied(held)), source.batches), source.names, private(path))
+    room, batches = _room(), source.batches
+    if (source.size or 0) * _IN_MEMORY <= room:
+        # Each batch is taken over at once, so that its memory serves the next one.
+        held = deque([as_frame([], source.names)])
+        for batch in batches:
+            held.append(as_frame([batch], source.names))
+            room -= batch.nbytes + _VIEW_BYTES * batch.num_rows * batch.num_columns
+            if room < 0:
+                break
+        else:
+            _HELD[path] = _Held(pl.concat(held, rechunk=False), {})
+            return
+        batches = chain(_batches(_emptied(held)), batches)
+    write_tables(_tables(source.names, batches), private(path))
 
 
 def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
@@ -72,20 +72,14 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
     if hold and room >= 0:
         _HELD[path] = _Held(pl.concat(held, rechunk=False), notes)
         return
-    tables = (part.to_arrow() for part in chain(_emptied(held), parts))
-    first = next(tables)
-    schema = first.schema.with_metadata(dict(notes))
-    with pq.ParquetWriter(private(path), schema, compression="lz4", write_statistics=False) as writer:
-        for table in chain([first], tables):
-            writer.write_table(table)
+    arrow = (part.to_arrow(compat_level=pl.CompatLevel.newest()) for part in chain(_emptied(held), parts))
+    write_tables(arrow, private(path), notes)
 
 
 def put_beside(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
     """Evaluate a table and keep it with notes; see :func:`put_parts`."""
-    if hold:
-        put_parts(frame.collect_batches(), path, notes, hold=True)
-    else:
-        write_parquet(frame, private(path), notes)
+    first = pl.DataFrame(schema=frame.collect_schema())
+    put_parts(chain([first], frame.collect_batches(chunk_size=GROUP_ROWS, lazy=True)), path, notes, hold=hold)
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -118,7 +112,10 @@ def identity(path: Path) -> tuple[bool, int]:
 def rows(path: Path) -> int:
     """Count the rows of a table."""
     held = _HELD.get(path)
-    return held.rows.height if held else int(pq.read_metadata(path).num_rows)
+    if held:
+        return held.rows.height
+    count: int = scan(path).select(pl.len()).collect().item()  # Arrow does not know all of Polars' types
+    return count
 
 
 def columns(path: Path) -> list[str]:
@@ -164,9 +161,20 @@ def private(path: Path) -> Path:
     return path
 
 
+def _tables(names: Sequence[str], batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    yield _no_rows(names)
+    for batch in batches:
+        yield pa.Table.from_batches([batch])
+
+
+def _no_rows(names: Sequence[str]) -> pa.Table:
+    return pa.schema([(name, pa.string()) for name in names]).empty_table()
+
+
 def _batches(frames: Iterable[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
     for frame in frames:
-        yield from frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        yield from table.cast(_no_rows(table.column_names).schema).to_batches()
 
 
 def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -10,8 +10,8 @@ import polars as pl
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
-from util_services.formats import write_parquet
 from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, revision_of, settle
+from util_services.parquet_files import write_lazy
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
@@ -75,7 +75,7 @@ def read(path: Path, reader: Callable[[Path], Any]) -> Any:
         return reader(path)
     whole = shelf.private(path.with_name(f"whole-{path.name}"))
     try:
-        write_parquet(scan(path), whole)
+        write_lazy(scan(path), whole)
         return reader(whole)
     finally:
         whole.unlink()

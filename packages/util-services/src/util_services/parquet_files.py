@@ -1,0 +1,74 @@
+"""Parquet that is quick to write and to read, for tables that are soon read again."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+GROUP_ROWS = 65_536
+"""Small enough to be read in parallel, and in steps for which there is memory from the step before."""
+
+_SAMPLE_ROWS = 10_000  # tell how a column is best stored
+_REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_SHRINKS = 2  # so many times smaller when compressed: worth the time
+
+
+def write_lazy(frame: pl.LazyFrame, path: Path) -> None:
+    """Evaluate a lazy frame of any types into a file, in row order and bounded memory."""
+    frame.sink_parquet(path, compression="lz4", statistics=False, row_group_size=GROUP_ROWS, engine="streaming")
+
+
+def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str] | None = None) -> None:
+    """Write tables one after the other into a file with Arrow's writer, which is the quicker one for texts.
+
+    Args:
+        tables: At least one, all with the same columns.
+        path: The file.
+        notes: What else is to be known of them.
+    """
+    writer: pq.ParquetWriter | None = None
+    try:
+        for table in tables:
+            if not table.num_rows:
+                empty = table  # which does not tell how to store the others
+                continue
+            writer = writer or _writer(path, table, notes)
+            writer.write_table(table, row_group_size=GROUP_ROWS)
+        writer = writer or _writer(path, empty, notes)
+    finally:
+        if writer:
+            writer.close()
+
+
+def _writer(path: Path, first: pa.Table, notes: Mapping[str, str] | None) -> pq.ParquetWriter:
+    """Open a writer: dictionaries for texts whose first rows repeat, compression for others whose first shrink."""
+    texts = _texts(first)
+    repeating = [name for name, cells in texts.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
+    plain = {*repeating, *(name for name, cells in texts.items() if not _shrinks(cells))}
+    writer = pq.ParquetWriter(
+        path,
+        first.schema,
+        compression={name: "none" if name in plain else "lz4" for name in first.column_names},
+        use_dictionary=repeating,
+        write_statistics=False,
+    )
+    writer.add_key_value_metadata(dict(notes or {}))
+    return writer
+
+
+def _texts(rows: pa.Table) -> dict[str, pa.Array]:
+    """Give the first cells of the columns of text."""
+    first = rows.slice(0, _SAMPLE_ROWS)
+    return {
+        name: pa.concat_arrays([chunk.cast(pa.string()) for chunk in column.chunks] or [pa.array([], pa.string())])
+        for name, column in zip(first.column_names, first.columns, strict=True)
+        if any(kind(column.type) for kind in _TEXTS)
+    }
+
+
+def _shrinks(cells: pa.Array) -> bool:
+    text = cells.buffers()[-1]
+    return text is not None and len(pa.compress(text, "lz4", asbytes=True)) * _SHRINKS <= text.size
