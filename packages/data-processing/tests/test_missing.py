@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_processing import Fill, fill_missing_values, normalise_missing_markers
+from data_processing.steps.missing import MARKERS
 from util_services.errors import DataServiceError
 
 TEXTS = st.sampled_from([None, "", "Rome", "Évora", "日本"])
@@ -19,6 +20,18 @@ Rows = list[tuple[str | None, str | None, str | None]]
 def table(rows: Rows) -> pd.DataFrame:
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [(), (), ()]
     return pd.DataFrame(dict(zip(("group", "city", "age"), columns, strict=True)), dtype="str")
+
+
+def written_somehow(text: str) -> st.SearchStrategy[str]:
+    cases = st.lists(st.booleans(), min_size=len(text), max_size=len(text))
+    spaces = st.sampled_from(["", " ", "\t ", "\u2003"])
+    return st.tuples(spaces, cases, spaces).map(
+        lambda drawn: (
+            drawn[0]
+            + "".join(each.upper() if big else each for each, big in zip(text, drawn[1], strict=True))
+            + drawn[2]
+        )
+    )
 
 
 def filled(frame: pd.DataFrame, column: str, **how: Any) -> "pd.Series[Any]":
@@ -164,6 +177,19 @@ def test_markers_become_missing_whatever_their_case_and_space() -> None:
     assert result.reports[0].cells_changed == {"a": 3}
     assert normalise_missing_markers(result.frame).frame.equals(result.frame)
     assert normalise_missing_markers(frame, markers=["0"]).frame["a"].null_count() == 2
+
+
+@given(
+    st.lists(
+        st.sampled_from([*MARKERS, "not applicable", "ÉTAIT", "nope", "un\N{KELVIN SIGN}nown"]).flatmap(written_somehow)
+    ),
+    st.sampled_from([MARKERS, ["not applicable"], ["Était", "n/a"], [], ["x" * 20, "-"]]),
+)
+def test_a_marker_may_be_written_in_any_way(cells: list[str], markers: list[str]) -> None:
+    frame = pl.DataFrame({"a": cells}, schema={"a": pl.String})
+    cleaned = normalise_missing_markers(frame, markers=markers).frame["a"]
+    wanted = {marker.lower() for marker in markers}
+    assert cleaned.to_list() == [None if cell.strip().lower() in wanted else cell for cell in cells]
 
 
 def test_markers_are_looked_for_in_text_alone() -> None:

@@ -45,29 +45,17 @@ class DistinctValues:
         """Transform texts without missing ones."""
         if len(texts) < _FEW_VALUES or not self._repeats:
             return self._transform(texts)
-        if not self._is_costly(texts):
-            return self._within_batch(texts)
-        known = self._known
-        if known.is_empty() and _distinct_share(texts) > _MOSTLY_DISTINCT:
+        costly, known = self._is_costly(texts), self._known
+        hopeless = _MOSTLY_DISTINCT if costly else _MOSTLY_DISTINCT_CHEAP
+        if known.is_empty() and _distinct_share(texts) > hopeless:
             return self._transform(texts)
-        found = _look_up(texts, known)
-        is_new = found["known"].is_null()
-        new = texts.filter(is_new)
-        if not len(new):
-            return found["result"]
-        distinct, places = _encoded(new)
-        results = self._completed(distinct, known, len(texts)).gather(places)
-        return results if len(new) == len(texts) else put_back(is_new, results).zip_with(is_new, found["result"])
+        distinct, places = _encoded(texts)
+        results = self._results(distinct, known, len(texts)) if costly else self._transform(distinct)
+        return results.gather(places)
 
     def __reduce__(self) -> tuple[type["DistinctValues"], tuple[Transform]]:
         """A copy on another machine knows no values."""
         return DistinctValues, (self._transform,)
-
-    def _within_batch(self, texts: pl.Series) -> pl.Series:
-        if _distinct_share(texts) > _MOSTLY_DISTINCT_CHEAP:
-            return self._transform(texts)
-        distinct, places = _encoded(texts)
-        return self._transform(distinct).gather(places)
 
     def _is_costly(self, texts: pl.Series) -> bool:
         with self._lock:
@@ -78,22 +66,21 @@ class DistinctValues:
                 self._costly = time.thread_time() - started > _COSTLY_SECONDS * len(trial)
             return self._costly
 
-    def _completed(self, distinct: pl.Series, known: pl.DataFrame, lookups: int) -> pl.Series:
-        """Give the results of distinct values that are not known; one thread at a time, lest two compute the same."""
+    def _results(self, distinct: pl.Series, known: pl.DataFrame, lookups: int) -> pl.Series:
+        """Look distinct values up among known ones, and compute the others; one thread at a time, lest two do so."""
+        found = _look_up(distinct, known)
+        if not found["known"].null_count():
+            return found["result"]
         with self._lock:
-            if self._known is known:
-                return self._computed(distinct, lookups)
-            found = _look_up(distinct, self._known)  # another thread may have been quicker
+            if self._known is not known:  # another thread may have been quicker
+                found = _look_up(distinct, self._known)
             is_new = found["known"].is_null()
             new = distinct.filter(is_new)
             if not len(new):
                 return found["result"]
-            return put_back(is_new, self._computed(new, lookups)).zip_with(is_new, found["result"])
-
-    def _computed(self, new: pl.Series, lookups: int) -> pl.Series:
-        results = self._transform(new).cast(pl.String)
-        self._learn(new, results, lookups)
-        return results
+            results = self._transform(new).cast(pl.String)
+            self._learn(new, results, lookups)
+        return put_back(is_new, results).zip_with(is_new, found["result"])
 
     def _learn(self, new: pl.Series, results: pl.Series, lookups: int) -> None:
         self._lookups += lookups
@@ -135,7 +122,7 @@ def put_back(places: pl.Series, values: pl.Series) -> pl.Series:
 
 def _encoded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Give the distinct texts, and for each text the position of its own."""
-    encoded: pa.DictionaryArray = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    encoded: pa.DictionaryArray = texts.to_arrow(compat_level=pl.CompatLevel.newest()).dictionary_encode()
     return pl.Series(encoded.dictionary), pl.Series(encoded.indices)
 
 

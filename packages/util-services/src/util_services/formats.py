@@ -185,9 +185,7 @@ def _sink_csv(
         if dialect.header is not None:
             target.write(_header_line(names, dialect.delimiter))
         try:
-            frame.sink_csv(
-                target, include_header=False, separator=dialect.delimiter, batch_size=8192, engine="streaming"
-            )
+            frame.sink_csv(target, include_header=False, separator=dialect.delimiter, engine="streaming")
             if encoder:
                 encoder.finish()
         except Exception:

@@ -1,7 +1,8 @@
 """Steps for missing cells: telling them, filling them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, ClassVar, Literal
 
 import narwhals as nw
@@ -15,6 +16,7 @@ from util_services.errors import DataServiceError, nearest
 from util_services.frames import Store, amended, numbered, spare, with_cells
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
+_FEW_LETTERS = 8  # can be written in so many ways that all are quickly looked up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +52,29 @@ class NormaliseMissingMarkers(Step):
 
 
 def _is_one_of(markers: Sequence[str], cells: nw.Expr) -> nw.Expr:
-    """Compare texts, whatever their case and surrounding space; only short ones are worth a look."""
+    """Compare texts with lower-case markers, whatever their case and surrounding space.
+
+    To look a cell up among all ways to write the markers takes a fifth of the time of lower-casing it.
+    """
     bare = cells.str.strip_chars()
-    short = nw.when(bare.str.len_chars() <= max(map(len, markers), default=0)).then(bare)
-    return short.str.to_lowercase().is_in(markers).fill_null(value=False)
+    few = [marker for marker in markers if marker.isascii() and sum(map(str.isalpha, marker)) <= _FEW_LETTERS]
+    found = bare.is_in([text for marker in few for text in _spellings(marker)])
+    if others := sorted(set(markers) - set(few)):
+        short = nw.when(bare.str.len_chars() <= max(map(len, others))).then(bare)
+        found = found | short.str.to_lowercase().is_in(others).fill_null(value=False)
+    return found.fill_null(value=False)
+
+
+def _spellings(marker: str) -> Iterator[str]:
+    """Give all texts that become a marker of ASCII characters when letters become small.
+
+    Examples:
+        >>> list(_spellings("n/a"))
+        ['n/a', 'n/A', 'N/a', 'N/A']
+    """
+    kelvin = "\N{KELVIN SIGN}"
+    written = (f"{each}{each.upper()}{kelvin if each == 'k' else ''}" if each.isalpha() else each for each in marker)
+    return map("".join, product(*written))
 
 
 @dataclass(frozen=True, kw_only=True)
