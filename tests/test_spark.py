@@ -77,7 +77,7 @@ CELLS = b'plz,note,x\n01234,"a, ""b""",\n00007,"two\nlines",""\n" 8 ",\xc3\xa9\x
             {"encoding": "latin-1", "delimiter": ";"},
             "a,b\nñ,2\n".encode(),
         ),
-        ("in.csv.gz", gzip.compress(b"1,2\n3,4\n"), {"header": None}, b"column_0,column_1\n1,2\n3,4\n"),
+        ("in.csv.gz", gzip.compress(b"1,2\n3,4\n", mtime=0), {"header": None}, b"column_0,column_1\n1,2\n3,4\n"),
         ("in.csv", b"a,b\n", {}, b"a,b\n"),
         ("in.jsonl", b'{"a": 1, "b": "x"}\n{"a": null, "b": "y"}\n', {}, b"a,b\n1,x\n,y\n"),
     ],
