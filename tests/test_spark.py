@@ -62,6 +62,22 @@ def test_too_many_tuples_are_generalised_first_on_spark_too(
     assert outputs(here) == expected
 
 
+def test_the_risk_of_too_many_tuples_is_counted_by_spark(
+    on_spark: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del here
+    assess = {
+        "read_csv_to_df": {"input_path": "examples/visits.csv"},
+        "assess_table_risk": {"quasi_identifiers": ["sex", "postcode"], "sensitive_attributes": ["diagnosis"]},
+    }
+    expected = run("risk_report_job", **assess).output_for_node("assess_table_risk")
+    monkeypatch.setenv("HISTOGRAM_TUPLES", "3")
+    on_spark()
+    counted = run("risk_report_job", **assess).output_for_node("assess_table_risk")
+    assert counted.pop("sensitive") == [pytest.approx(each) for each in expected.pop("sensitive")]
+    assert counted == expected
+
+
 # Cells that CSV readers disagree on: quotes, delimiters and line ends in cells, missing and empty ones, zeros, spaces.
 CELLS = b'plz,note,x\n01234,"a, ""b""",\n00007,"two\nlines",""\n" 8 ",\xc3\xa9\xe4\xbd\xa0,\\N\n,,NULL\n'
 

@@ -7,9 +7,10 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataframe_level_anonymisation.pregeneralisation import HISTOGRAM_TUPLES
 from dataframe_level_anonymisation.risk import RISK_THRESHOLD, Attacker, assess_risk, attackers
 from util_services.errors import DataServiceError
 
@@ -85,7 +86,14 @@ def test_the_attackers_equal_a_slow_computation_row_by_row(found: list[tuple[int
     assert risks.population_uniqueness == pytest.approx(sum(big == 1 for _, big in rows) / len(rows))
 
 
+@pytest.fixture(params=["5000000", "1"])
+def histogram_tuples(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have tuples counted in memory, and in the engine because there are too many."""
+    monkeypatch.setenv(HISTOGRAM_TUPLES, request.param)
+
+
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("histogram_tuples")
 def test_every_kind_of_frame_is_assessed_alike(kind: "type[pl.DataFrame]") -> None:
     report = assess_risk(kind(PEOPLE), quasi_identifiers=["age", "sex"], sensitive_attributes=["ill"])
     assert (report.rows, report.k, report.classes.tolist()) == (4, 1, [1, 1, 2])
@@ -96,6 +104,7 @@ def test_every_kind_of_frame_is_assessed_alike(kind: "type[pl.DataFrame]") -> No
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("histogram_tuples")
 def test_the_population_is_counted_combination_by_combination(kind: "type[pl.DataFrame]") -> None:
     population = {"sex": ["M", "M", "M", "F", "F", "D"], "age": ["1", "1", "1", "2", "3", "9"], "more": list("abcdef")}
     report = assess_risk(kind(PEOPLE), quasi_identifiers=["age", "sex"], population=kind(population))
@@ -108,6 +117,8 @@ def test_the_population_is_counted_combination_by_combination(kind: "type[pl.Dat
 cell = st.sampled_from(["a", "b", None])
 
 
+@pytest.mark.usefixtures("histogram_tuples")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # which does not change between examples
 @given(st.lists(st.tuples(cell, cell, cell), min_size=1, max_size=25), st.lists(st.tuples(cell, cell), max_size=25))
 def test_an_assessment_equals_a_slow_computation(
     rows: list[tuple[str | None, ...]], people: list[tuple[str | None, ...]]
@@ -137,11 +148,18 @@ def test_an_assessment_equals_a_slow_computation(
         for each, values in within.items()
     ]
     assert measured.t == pytest.approx(max(distances))
+    assert (measured.distinct, measured.largest_share) == (len(everywhere), max(everywhere.values()) / len(rows))
+    for position, column in enumerate("xy"):
+        values = Counter(row[position] for row in rows)
+        assert report.unique_by_column[column] == sum(count == 1 for count in values.values()) / len(rows)
 
 
+@pytest.mark.usefixtures("histogram_tuples")
 def test_a_table_without_rows_is_assessed_and_it_is_said() -> None:
-    empty = pl.DataFrame(PEOPLE).clear()
-    report = assess_risk(empty, quasi_identifiers=["age", "sex"], sensitive_attributes=["ill"], population=empty)
+    people = pl.DataFrame(PEOPLE)
+    report = assess_risk(
+        people.clear(), quasi_identifiers=["age", "sex"], sensitive_attributes=["ill"], population=people
+    )
     assert (report.rows, report.k, report.sensitive[0].distinct_l) == (0, 0, 0)
     assert report.warnings == ("The table has no rows, so there is nothing to assess.",)
 
@@ -156,6 +174,7 @@ def test_a_table_without_rows_is_assessed_and_it_is_said() -> None:
         ({"risk_threshold": 9}, "The risk_threshold 9 is not a probability: give a number above 0 and up to 1"),
     ],
 )
+@pytest.mark.usefixtures("histogram_tuples")
 def test_a_mistake_is_one_sentence(changed: dict[str, object], sentence: str) -> None:
     with pytest.raises(DataServiceError) as error:
         assess_risk(pl.DataFrame(PEOPLE), **({"quasi_identifiers": ["age"]} | changed))  # type: ignore[arg-type]

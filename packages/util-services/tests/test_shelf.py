@@ -84,3 +84,23 @@ def test_a_malformed_limit_names_the_variable(table: Path, tmp_path: Path, monke
     monkeypatch.setenv(shelf.STAGING_MEMORY, "lots")
     with pytest.raises(DataServiceError, match="STAGING_MEMORY_MB is not a whole number of megabytes"):
         shelf.put(scan(table), tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_a_table_is_kept_whatever_its_types(tmp_path: Path, hold: bool) -> None:
+    texts = pl.DataFrame({"a": ["x", None] * 3, "b": [True, None] * 3})
+    kinds = texts.with_columns(
+        pl.col("a").cast(pl.Enum(["x"])).alias("enum"),
+        pl.col("a").cast(pl.Categorical).alias("category"),
+        pl.concat_list("a").alias("list"),
+        pl.lit(1, pl.Int8).alias("number"),
+        pl.duration(days=3).alias("duration"),
+    )
+    for frame in (texts, kinds, texts.clear(), kinds.clear(), kinds.with_columns(large=pl.lit(1, pl.Int128))):
+        shelf.put_beside(frame.lazy(), tmp_path / "beside", {"k": "v"}, hold=hold)
+        assert shelf.scan(tmp_path / "beside").collect().equals(frame)
+        assert (shelf.notes(tmp_path / "beside")["k"], shelf.rows(tmp_path / "beside")) == ("v", frame.height)
+        if "large" not in frame.columns:  # which Arrow does not know
+            shelf.put_parts(iter([frame, frame]), tmp_path / "parts", {"k": "v"}, hold=hold)
+            assert shelf.scan(tmp_path / "parts").collect().equals(pl.concat([frame, frame]))
+    shelf.forget(tmp_path)

@@ -347,11 +347,12 @@ def histogram(
         >>> histogram(frame, ["age"]).counts
         array([2, 1])
     """
+    alike = None if population is None else _like(frame, population, columns)
     tuples, rows = _counted(frame, [*columns, *sensitive], most, summed)
     keys = [tuples[name] for name in columns]
     people: Counts | None = None
-    if population is not None:
-        others, counts = _counted(_like(frame, population, columns), columns, most)
+    if alike is not None:
+        others, counts = _counted(alike, columns, most)
         keys = [
             pa.chunked_array([*key.chunks, *others[name].cast(key.type).chunks], key.type)
             for key, name in zip(keys, columns, strict=True)

@@ -10,14 +10,15 @@ References:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from dataframe_level_anonymisation.class_sizes import sizes_of
-from dataframe_level_anonymisation.classes import Counts, Histogram, histogram
+from dataframe_level_anonymisation.class_sizes import Weakest, class_sizes, sizes_of, weakest_classes
+from dataframe_level_anonymisation.classes import Counts, Histogram, TooManyTuples, histogram
+from dataframe_level_anonymisation.pregeneralisation import histogram_tuples
 from dataframe_level_anonymisation.privacy_models import DistinctLDiversity, EntropyLDiversity, TCloseness, worst
 from dataframe_level_anonymisation.roles import check_roles
 from util_services.errors import DataServiceError
@@ -225,8 +226,8 @@ def assess_risk(
 ) -> RiskReport:
     """Tell how identifying a table is, without changing it.
 
-    Only histograms of distinct combinations reach memory: one of the quasi-identifiers, and one with each sensitive
-    attribute.
+    Only a histogram of distinct combinations reaches memory, of no more than the environment variable
+    ``HISTOGRAM_TUPLES`` allows; if there are more, only the sizes of their classes do.
 
     Args:
         frame: pandas, Polars (eager or lazy) or PyArrow table.
@@ -252,35 +253,72 @@ def assess_risk(
     data = nw.from_native(frame).lazy()
     check_roles(data.collect_schema().names(), (), quasi_identifiers, sensitive_attributes)
     people = None if population is None else nw.from_native(population).lazy()
-    tuples = histogram(data, quasi_identifiers, sensitive_attributes, people)
-    sizes, found = sizes_of(tuples)
+    try:
+        tuples = histogram(data, quasi_identifiers, sensitive_attributes, people, most=histogram_tuples())
+    except TooManyTuples:
+        counted = _counted_elsewhere(data, quasi_identifiers, sensitive_attributes, people)
+    else:
+        counted = _counted_here(tuples)
+    sizes, found, rows = counted.sizes, counted.population, int(counted.sizes.sum())
     members = None if found is None else np.maximum(found, sizes)
     outside = 0 if found is None else int(sizes[found == 0].sum())
     risks = attackers(sizes, members, risk_threshold)
-    sensitive = tuple(_sensitive(name, tuples) for name in sensitive_attributes)
     return RiskReport(
-        rows=tuples.rows,
+        rows=rows,
         quasi_identifiers=tuple(quasi_identifiers),
         classes=sizes,
         population=members,
-        k=int(sizes.min()) if tuples.rows else 0,
+        k=int(sizes.min()) if rows else 0,
         attackers=risks,
-        unique_by_column={name: _alone(tuples, column) for column, name in enumerate(tuples.columns)},
-        sensitive=sensitive,
+        unique_by_column=dict(zip(quasi_identifiers, counted.alone, strict=True)),
+        sensitive=counted.sensitive,
         rows_outside_population=outside,
-        warnings=tuple(_warnings(tuples.rows, risks, sensitive, outside)),
+        warnings=tuple(_warnings(rows, risks, counted.sensitive, outside)),
     )
 
 
-def _alone(tuples: Histogram, column: int) -> float:
-    counts = tuples.value_counts(column)
-    return _share(counts[counts == 1], tuples.rows)
+@dataclass(frozen=True, eq=False)
+class _Counted:
+    """What was counted of a table.
+
+    Attributes:
+        sizes: Array (classes,): rows of each class, ascending.
+        population: Array (classes,): rows of each class in the population table, if there is one.
+        alone: For each quasi-identifier the share of rows whose value occurs nowhere else, 0 to 1.
+        sensitive: One entry a sensitive attribute.
+    """
+
+    sizes: Counts
+    population: Counts | None
+    alone: Sequence[float]
+    sensitive: tuple[SensitiveRisk, ...]
+
+
+def _counted_here(tuples: Histogram) -> _Counted:
+    of_values = (tuples.value_counts(column) for column in range(len(tuples.columns)))
+    alone = [_share(counts[counts == 1], tuples.rows) for counts in of_values]
+    return _Counted(*sizes_of(tuples), alone, tuple(_sensitive(name, tuples) for name in tuples.sensitive))
+
+
+def _counted_elsewhere(
+    frame: nw.LazyFrame[Any], columns: Sequence[str], sensitive: Sequence[str], population: nw.LazyFrame[Any] | None
+) -> _Counted:
+    """Count more tuples than memory shall hold where the table is evaluated."""
+    sizes, members = class_sizes(frame, columns, population)
+    rows = int(sizes.sum())
+    of_values = (class_sizes(frame, [column])[0] for column in columns)
+    alone = [_share(counts[counts == 1], rows) for counts in of_values]
+    weakest = ((name, weakest_classes(frame, columns, name, rows) if rows else _NOTHING) for name in sensitive)
+    return _Counted(sizes, members, alone, tuple(SensitiveRisk(name, *astuple(found)) for name, found in weakest))
+
+
+_NOTHING = Weakest(0, 0.0, 0.0, 0, 0.0)
 
 
 def _sensitive(name: str, tuples: Histogram) -> SensitiveRisk:
     """Measure with the tests of the privacy models, whose limits do not matter here."""
     if not tuples.rows:
-        return SensitiveRisk(name, 0, 0.0, 0.0, 0, 0.0)
+        return SensitiveRisk(name, *astuple(_NOTHING))
     models = (DistinctLDiversity(1, name), EntropyLDiversity(1, name), TCloseness(1, name))
     distinct, entropy, distance = (worst(test, tuples) for model in models for test in model.tests(tuples))
     counts = tuples.sensitive[name].counts

@@ -7,18 +7,23 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-GROUP_ROWS = 65_536
-"""Small enough to be read in parallel, and in steps for which there is memory from the step before."""
-
+_GROUP_ROWS = 16_384  # few enough to be read in small steps, for which there is memory from the step before
 _SAMPLE_ROWS = 10_000  # tell how a column is best stored
 _REPEATS = 10  # a value occurs at least so often on average: worth a dictionary
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _SHRINKS = 2  # so many times smaller when compressed: worth the time
 
 
-def write_lazy(frame: pl.LazyFrame, path: Path) -> None:
+def write_lazy(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str] | None = None) -> None:
     """Evaluate a lazy frame of any types into a file, in row order and bounded memory."""
-    frame.sink_parquet(path, compression="lz4", statistics=False, row_group_size=GROUP_ROWS, engine="streaming")
+    frame.sink_parquet(
+        path,
+        compression="lz4",
+        statistics=False,
+        row_group_size=4 * _GROUP_ROWS,
+        metadata=dict(notes or {}),
+        engine="streaming",
+    )
 
 
 def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str] | None = None) -> None:
@@ -36,7 +41,7 @@ def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str
                 empty = table  # which does not tell how to store the others
                 continue
             writer = writer or _writer(path, table, notes)
-            writer.write_table(table, row_group_size=GROUP_ROWS)
+            writer.write_table(table, row_group_size=_GROUP_ROWS if table.num_rows > 2 * _GROUP_ROWS else None)
         writer = writer or _writer(path, empty, notes)
     finally:
         if writer:

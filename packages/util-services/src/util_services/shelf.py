@@ -14,11 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from util_services.formats import as_frame, batches_of
-from util_services.parquet_files import GROUP_ROWS, write_lazy, write_tables
+from util_services.parquet_files import write_lazy, write_tables
 from util_services.settings import whole_number
 
 STAGING_MEMORY = "STAGING_MEMORY_MB"
 _DEFAULT_MEGABYTES = 512
+_PIECE_ROWS = 65_536  # evaluated at a time
+_SIMPLE = frozenset({pl.String(), pl.Boolean()})
 _IN_MEMORY = 2  # times the size of its CSV file, or more
 _VIEW_BYTES = 8  # what Polars needs for a text more than Arrow, at most
 
@@ -72,14 +74,17 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
     if hold and room >= 0:
         _HELD[path] = _Held(pl.concat(held, rechunk=False), notes)
         return
-    arrow = (part.to_arrow(compat_level=pl.CompatLevel.newest()) for part in chain(_emptied(held), parts))
-    write_tables(arrow, private(path), notes)
+    write_tables(map(_arrow, chain(_emptied(held), parts)), private(path), notes)
 
 
 def put_beside(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
     """Evaluate a table and keep it with notes; see :func:`put_parts`."""
-    first = pl.DataFrame(schema=frame.collect_schema())
-    put_parts(chain([first], frame.collect_batches(chunk_size=GROUP_ROWS, lazy=True)), path, notes, hold=hold)
+    schema = frame.collect_schema()
+    if hold or _SIMPLE.issuperset(schema.dtypes()):
+        pieces = frame.collect_batches(chunk_size=_PIECE_ROWS, lazy=True)
+        put_parts(chain([pl.DataFrame(schema=schema)], pieces), path, notes, hold=hold)
+    else:
+        write_lazy(frame, private(path), notes)
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -175,6 +180,12 @@ def _batches(frames: Iterable[pl.DataFrame]) -> Iterator[pa.RecordBatch]:
     for frame in frames:
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         yield from table.cast(_no_rows(table.column_names).schema).to_batches()
+
+
+def _arrow(part: pl.DataFrame) -> pa.Table:
+    """Take texts over without copying them; Arrow's writer takes categories only in their older form."""
+    simple = _SIMPLE.issuperset(part.dtypes)
+    return part.to_arrow(compat_level=pl.CompatLevel.newest() if simple else pl.CompatLevel.oldest())
 
 
 def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:
