@@ -19,7 +19,6 @@ from util_services.settings import whole_number
 
 STAGING_MEMORY = "STAGING_MEMORY_MB"
 _DEFAULT_MEGABYTES = 512
-_PIECE_ROWS = 65_536  # evaluated at a time
 _SIMPLE = frozenset({pl.String(), pl.Boolean()})
 _IN_MEMORY = 2  # times the size of its CSV file, or more
 _VIEW_BYTES = 8  # what Polars needs for a text more than Arrow, at most
@@ -79,10 +78,8 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
 
 def put_beside(frame: pl.LazyFrame, path: Path, notes: Mapping[str, str], *, hold: bool) -> None:
     """Evaluate a table and keep it with notes; see :func:`put_parts`."""
-    schema = frame.collect_schema()
-    if hold or _SIMPLE.issuperset(schema.dtypes()):
-        pieces = frame.collect_batches(chunk_size=_PIECE_ROWS, lazy=True)
-        put_parts(chain([pl.DataFrame(schema=schema)], pieces), path, notes, hold=hold)
+    if hold:
+        put_parts(chain([pl.DataFrame(schema=frame.collect_schema())], frame.collect_batches()), path, notes, hold=True)
     else:
         write_lazy(frame, private(path), notes)
 
