@@ -70,10 +70,10 @@ def test_the_risk_of_too_many_tuples_is_counted_by_spark(
         "read_csv_to_df": {"input_path": "examples/visits.csv"},
         "assess_table_risk": {"quasi_identifiers": ["sex", "postcode"], "sensitive_attributes": ["diagnosis"]},
     }
-    expected = run("risk_report_job", **assess).output_for_node("assess_table_risk")
+    expected = run("risk_report_job", **assess).output_for_node("assess_table_risk", "metrics")
     monkeypatch.setenv("HISTOGRAM_TUPLES", "3")
     on_spark()
-    counted = run("risk_report_job", **assess).output_for_node("assess_table_risk")
+    counted = run("risk_report_job", **assess).output_for_node("assess_table_risk", "metrics")
     assert counted.pop("sensitive") == [pytest.approx(each) for each in expected.pop("sensitive")]
     assert counted == expected
 
