@@ -154,12 +154,11 @@ def test_an_assessment_equals_a_slow_computation(
         assert report.unique_by_column[column] == sum(count == 1 for count in values.values()) / len(rows)
 
 
+@pytest.mark.parametrize("population", [pl.DataFrame(PEOPLE).clear(), pl.DataFrame(PEOPLE)])
 @pytest.mark.usefixtures("histogram_tuples")
-def test_a_table_without_rows_is_assessed_and_it_is_said() -> None:
-    people = pl.DataFrame(PEOPLE)
-    report = assess_risk(
-        people.clear(), quasi_identifiers=["age", "sex"], sensitive_attributes=["ill"], population=people
-    )
+def test_a_table_without_rows_is_assessed_and_it_is_said(population: pl.DataFrame) -> None:
+    empty = pl.DataFrame(PEOPLE).clear()
+    report = assess_risk(empty, quasi_identifiers=["age", "sex"], sensitive_attributes=["ill"], population=population)
     assert (report.rows, report.k, report.sensitive[0].distinct_l) == (0, 0, 0)
     assert report.warnings == ("The table has no rows, so there is nothing to assess.",)
 

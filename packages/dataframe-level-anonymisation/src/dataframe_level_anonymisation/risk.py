@@ -10,17 +10,17 @@ References:
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 
-from dataframe_level_anonymisation.class_sizes import Weakest, class_sizes, sizes_of, weakest_classes
+from dataframe_level_anonymisation.class_sizes import class_sizes, sizes_of
 from dataframe_level_anonymisation.classes import Counts, Histogram, TooManyTuples, histogram
 from dataframe_level_anonymisation.pregeneralisation import histogram_tuples
-from dataframe_level_anonymisation.privacy_models import DistinctLDiversity, EntropyLDiversity, TCloseness, worst
 from dataframe_level_anonymisation.roles import check_roles
+from dataframe_level_anonymisation.sensitive_risk import SensitiveRisk
 from util_services.errors import DataServiceError
 from util_services.wording import percent
 
@@ -160,33 +160,6 @@ def _share(of: Counts, rows: int) -> float:
 
 
 @dataclass(frozen=True)
-class SensitiveRisk:
-    """What the classes of a table give away about a sensitive attribute; a missing value counts as a value.
-
-    Attributes:
-        name: Column name.
-        distinct_l: Smallest number of distinct values in a class; 0 for an empty table.
-        entropy_l: Smallest ``exp(H)`` of a class, where ``H`` is the entropy of its values in nats: the number of
-            equally frequent values that would be as hard to guess, from 1; 0 for an empty table.
-        t: Largest distance between the distribution in a class and that in the table, from 0 to 1, all values being
-            equally far from each other.
-        distinct: Number of distinct values in the table.
-        largest_share: Share of rows that have the most frequent value, 0 to 1.
-
-    References:
-        A. Machanavajjhala et al., l-Diversity: Privacy Beyond k-Anonymity, ICDE 2006, definitions 4.1 and 4.2.
-        N. Li, T. Li and S. Venkatasubramanian, t-Closeness, ICDE 2007, section 5.1 (equal distance).
-    """
-
-    name: str
-    distinct_l: int
-    entropy_l: float
-    t: float
-    distinct: int
-    largest_share: float
-
-
-@dataclass(frozen=True)
 class RiskReport:
     """How identifying a table is as it is.
 
@@ -297,7 +270,7 @@ class _Counted:
 def _counted_here(tuples: Histogram) -> _Counted:
     of_values = (tuples.value_counts(column) for column in range(len(tuples.columns)))
     alone = [_share(counts[counts == 1], tuples.rows) for counts in of_values]
-    return _Counted(*sizes_of(tuples), alone, tuple(_sensitive(name, tuples) for name in tuples.sensitive))
+    return _Counted(*sizes_of(tuples), alone, tuple(SensitiveRisk.of_tuples(name, tuples) for name in tuples.sensitive))
 
 
 def _counted_elsewhere(
@@ -308,27 +281,8 @@ def _counted_elsewhere(
     rows = int(sizes.sum())
     of_values = (class_sizes(frame, [column])[0] for column in columns)
     alone = [_share(counts[counts == 1], rows) for counts in of_values]
-    weakest = ((name, weakest_classes(frame, columns, name, rows) if rows else _NOTHING) for name in sensitive)
-    return _Counted(sizes, members, alone, tuple(SensitiveRisk(name, *astuple(found)) for name, found in weakest))
-
-
-_NOTHING = Weakest(0, 0.0, 0.0, 0, 0.0)
-
-
-def _sensitive(name: str, tuples: Histogram) -> SensitiveRisk:
-    """Measure with the tests of the privacy models, whose limits do not matter here."""
-    if not tuples.rows:
-        return SensitiveRisk(name, *astuple(_NOTHING))
-    models = (DistinctLDiversity(1, name), EntropyLDiversity(1, name), TCloseness(1, name))
-    distinct, entropy, distance = (worst(test, tuples) for model in models for test in model.tests(tuples))
-    counts = tuples.sensitive[name].counts
-    return SensitiveRisk(
-        name=name,
-        distinct_l=int(distinct),
-        entropy_l=max(entropy, 1.0),
-        t=distance,
-        distinct=len(counts),
-        largest_share=float(counts.max()) / tuples.rows,
+    return _Counted(
+        sizes, members, alone, tuple(SensitiveRisk.of_table(name, frame, columns, rows) for name in sensitive)
     )
 
 

@@ -54,12 +54,12 @@ class NormaliseMissingMarkers(Step):
 def _is_one_of(markers: Sequence[str], cells: nw.Expr) -> nw.Expr:
     """Compare texts with lower-case markers, whatever their case and surrounding space.
 
-    To look a cell up among all ways to write the markers takes a fifth of the time of lower-casing it.
+    To look a cell up among all ways to write the markers takes a third of the time of lower-casing it at most.
     """
     bare = cells.str.strip_chars()
     few = [marker for marker in markers if marker.isascii() and sum(map(str.isalpha, marker)) <= _FEW_LETTERS]
     found = bare.is_in([text for marker in few for text in _spellings(marker)])
-    if others := sorted(set(markers) - set(few)):
+    if others := [marker for marker in markers if marker not in few]:
         short = nw.when(bare.str.len_chars() <= max(map(len, others))).then(bare)
         found = found | short.str.to_lowercase().is_in(others).fill_null(value=False)
     return found.fill_null(value=False)
