@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from util_services import csv_files
+from util_services import csv_files, csv_pieces
 from util_services.csv_files import CsvDialect, CsvFile
 from util_services.errors import DataServiceError
 
@@ -39,11 +39,13 @@ def quoted(rows: list[list[str]]) -> str:
     ),
     header=st.sampled_from([0, 1, None]),
     block_bytes=st.sampled_from([64, 100, 256]),
+    row_bytes=st.sampled_from([4, 32, 1000]),
 )
 def test_pieces_give_the_rows_and_the_faults_that_reading_in_one_go_gives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, header: int | None, block_bytes: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, header: int | None, block_bytes: int, row_bytes: int
 ) -> None:
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(csv_pieces, "_ROW_BYTES", row_bytes)
     path = tmp_path / "in.csv"
     path.write_bytes(("a,b\nc,d\n" + text).encode())
     file = CsvFile(path, CsvDialect(header=header), None)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import spare
+from util_services.frames import collected, spare
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -386,7 +386,7 @@ def _counted(
     grouped = frame.group_by(*columns).agg(*figures)
     if most is not None:
         grouped = grouped.head(most + 1)
-    tuples: pa.Table = grouped.collect(backend="pyarrow").to_native()
+    tuples = collected(grouped).to_arrow()
     if most is not None and tuples.num_rows > most:
         raise TooManyTuples
     return tuples, tuples[count].to_numpy().astype(np.int64)

@@ -1,19 +1,21 @@
 """Applying the levels found to a lazy frame: generalise, and leave out what is not kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from dataframe_level_anonymisation.classes import Counts, Histogram
 from dataframe_level_anonymisation.evaluation import Node
 from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.recoding import Recoded
-from util_services.frames import amended, spare
+from util_services.frames import KEPT, amended, amended_in_batches, map_batches
 
 _LARGEST_SUM = 2**63 - 1
+_FEW_VALUES = 10_000
 
 
 def released(
@@ -24,46 +26,20 @@ def released(
     identifiers: Sequence[str],
 ) -> nw.LazyFrame[Any]:
     """Generalise a frame and hide its identifiers; row order and other columns stay. All of it is lazy."""
-    hidden = dict.fromkeys(identifiers, SUPPRESSED)
-    keeps_all = not recoded.suppressed
-    if len(recoded.steps) == 1 and keeps_all:
-        labels = _labels(tuples, hierarchies, recoded.steps[0].levels)
-        return amended(frame, {**labels, **hidden}, inputs=tuples.columns)
-    key, keys = _key(tuples)
-    if len(recoded.steps) == 1:
-        (step,) = recoded.steps
-        keep = ~key.is_in(keys[~step.tuples].tolist())
-        labels = _labels(tuples, hierarchies, step.levels)
-        return amended(frame, {**labels, **hidden}, keep, inputs=tuples.columns)
-    (number,) = spare(frame)
-    # The step of each row, the last one by exclusion; rows without any go first.
-    kept_rows: nw.Expr | None = None
-    if not keeps_all:
+    chooser = None
+    if recoded.suppressed or len(recoded.steps) > 1:
         kept = np.logical_or.reduce([step.tuples for step in recoded.steps])
-        kept_rows = ~key.is_in(keys[~kept & (tuples.counts > 0)].tolist())
-    step_of = nw.lit(len(recoded.steps) - 1)
-    for position in reversed(range(len(recoded.steps) - 1)):
-        own = keys[recoded.steps[position].tuples].tolist()
-        step_of = nw.when(key.is_in(own)).then(nw.lit(position)).otherwise(step_of)
-    frame = amended(frame, {number: step_of}, kept_rows, inputs=tuples.columns)
-    changed: dict[str, nw.Expr | str] = {}
-    for column, (name, hierarchy) in enumerate(zip(tuples.columns, hierarchies, strict=True)):
-        levels = [step.levels[column] for step in recoded.steps]
-        if not any(levels):
-            continue
-        expression = _label(name, tuples.values[column], hierarchy, levels[-1])
-        for position in reversed(range(len(levels) - 1)):
-            own_label = _label(name, tuples.values[column], hierarchy, levels[position])
-            expression = nw.when(nw.col(number) == position).then(own_label).otherwise(expression)
-        changed[name] = expression
-    return amended(frame, {**changed, **hidden}, inputs=[*tuples.columns, number]).drop(number)
+        left_out = ~kept & (tuples.counts > 0) if recoded.suppressed else None
+        chooser = _Chooser(tuples, [step.tuples for step in recoded.steps], left_out)
+    labelling = _Labelling(tuples, hierarchies, [step.levels for step in recoded.steps], chooser)
+    return labelling.applied(frame, dict.fromkeys(identifiers, SUPPRESSED))
 
 
 def generalised(
     frame: nw.LazyFrame[Any], tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node
 ) -> nw.LazyFrame[Any]:
     """Replace values by their groups' labels at one node, as :func:`released` does for a single step."""
-    return amended(frame, _labels(tuples, hierarchies, levels), inputs=tuples.columns)
+    return _Labelling(tuples, hierarchies, [levels]).applied(frame, {})
 
 
 def with_figures(
@@ -77,54 +53,134 @@ def with_figures(
         columns: Histograms of one column each.
         figures: For each of them an array (values,).
     """
-    total = nw.lit(0.0, nw.Float64())
-    for column, of_values in zip(columns, figures, strict=True):
-        total = total + _mapped(column.columns[0], column.values[0], of_values.tolist(), nw.Float64(), default=0.0)
-    return amended(frame, {name: total}, inputs=[column.columns[0] for column in columns])
+    codes = {column.columns[0]: _Codes(column.values[0]) for column in columns}
+
+    def sums(rows: pl.DataFrame) -> pl.DataFrame:
+        total = np.zeros(rows.height)
+        for (column, numbered), of_values in zip(codes.items(), figures, strict=True):
+            total += of_values[numbered(rows[column]).to_numpy()]
+        return pl.DataFrame({name: total})
+
+    return map_batches(frame, sums, list(codes), {name: nw.Float64})
 
 
-def _labels(tuples: Histogram, hierarchies: Sequence[Hierarchy], levels: Node) -> dict[str, nw.Expr]:
-    return {
-        column: _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
-        for column, values, hierarchy, level in zip(tuples.columns, tuples.values, hierarchies, levels, strict=True)
-        if level and values
-    }
+class _Codes:
+    """Numbers the values of a column.
 
-
-def _label(column: str, values: Sequence[Any], hierarchy: Hierarchy, level: int) -> nw.Expr:
-    if not level:
-        return nw.col(column).cast(nw.String())
-    return _mapped(column, values, hierarchy.labels[level - 1], nw.String(), default=None)
-
-
-def _mapped(column: str, values: Sequence[Any], new: Sequence[Any], dtype: nw.dtypes.DType, default: Any) -> nw.Expr:
-    """Map every value of a column; a missing one by hand, since not every engine takes it as a key.
-
-    The default is met by missing values only, and tells engines without typed nulls which type to use meanwhile.
+    Args:
+        values: All that occur, each once, a missing one (``None``) last.
     """
-    mapping = dict(zip(values, new, strict=True))
-    missing = mapping.pop(None, None)
-    is_missing = nw.col(column).is_null()
-    if not mapping:
-        return nw.when(is_missing).then(nw.lit(missing, dtype)).alias(column)
-    mapped = nw.col(column).replace_strict(list(mapping), list(mapping.values()), default=default, return_dtype=dtype)
-    return (
-        mapped if missing is None else nw.when(is_missing).then(nw.lit(missing, dtype)).otherwise(mapped).alias(column)
-    )
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._present = [value for value in values if value is not None]
+        self._few = len(self._present) <= _FEW_VALUES and all(isinstance(value, str) for value in self._present)
+
+    def __call__(self, cells: pl.Series) -> pl.Series:
+        """Give the position of each cell's value, shape (n,)."""
+        if isinstance(cells.dtype, pl.Categorical | pl.Enum):
+            cells = cells.cast(pl.String)
+        if self._few:  # an enumeration takes half as long, but is made anew for each batch
+            codes = cells.cast(pl.Enum(self._present)).to_physical().cast(pl.UInt32)
+        else:
+            values = pl.DataFrame({"value": pl.Series(self._present, dtype=cells.dtype)}).with_row_index("code")
+            rows = cells.alias("value").to_frame()
+            codes = rows.join(values, on="value", how="left", maintain_order="left")["code"]
+        return codes.fill_null(len(self._present))
 
 
-def _key(tuples: Histogram) -> tuple[nw.Expr, Counts]:
-    """Give a number to each tuple, as an expression on rows and as an array (tuples,).
+class _Chooser:
+    """Tells rows by their tuples: which step keeps each, and whether any does.
 
-    Rows are recognised in place, since joins do not keep the order of rows on every engine. Each value gets a random
-    number, a tuple the sum of its values' numbers. All tuples are known, so that the sums are checked to be distinct
-    (and drawn again if they are not): a test by sum is exact, not probable.
+    Each value gets a random number, a tuple the sum of its values' numbers. All tuples are known, so that the sums are
+    checked to be distinct (and drawn again if they are not): a test by sum is exact, not probable.
+
+    Args:
+        tuples: All there are.
+        steps: For each step an array (tuples,): which it keeps.
+        left_out: Array (tuples,): which none keeps; ``None`` if no row is left out.
     """
-    numbers, keys = _distinct_keys(tuples)
-    key = nw.lit(0, nw.Int64())
-    for column, values, of_values in zip(tuples.columns, tuples.values, numbers, strict=True):
-        key = key + _mapped(column, values, of_values.tolist(), nw.Int64(), default=0)
-    return key, keys
+
+    def __init__(self, tuples: Histogram, steps: Sequence[npt.NDArray[np.bool_]], left_out: Any) -> None:
+        self._numbers, keys = _distinct_keys(tuples)
+        self._steps = [pl.Series(keys[own]).implode() for own in steps[:-1]]  # the last one keeps what is left
+        self._left_out = None if left_out is None else pl.Series(keys[left_out]).implode()
+
+    @property
+    def leaves_out(self) -> bool:
+        return self._left_out is not None
+
+    def chosen(self, codes: Sequence[pl.Series]) -> tuple[Counts, pl.Series | None]:
+        """Give for each row the number of its step, shape (n,), and whether it stays, if there are rows that do not."""
+        sums = np.zeros(len(codes[0]), dtype=np.int64)
+        for numbers, of_rows in zip(self._numbers, codes, strict=True):
+            sums += numbers[of_rows.to_numpy()]
+        key = pl.Series(sums)
+        step = np.full(len(sums), len(self._steps))
+        for position in reversed(range(len(self._steps))):
+            step[key.is_in(self._steps[position]).to_numpy()] = position
+        return step, None if self._left_out is None else ~key.is_in(self._left_out)
+
+
+class _Labelling:
+    """Replaces values by their groups' labels: a function of batches of rows.
+
+    Args:
+        tuples: All there are.
+        hierarchies: One for each column.
+        levels: For each step the level of each column.
+        chooser: Tells the step of each row; none for a single step that keeps all rows.
+    """
+
+    def __init__(
+        self,
+        tuples: Histogram,
+        hierarchies: Sequence[Hierarchy],
+        levels: Sequence[Node],
+        chooser: _Chooser | None = None,
+    ) -> None:
+        self._chooser = chooser
+        self._values = dict(zip(tuples.columns, tuples.values, strict=True))
+        self._labels = {
+            column: [hierarchy.labels[level - 1] if level else None for level in of_steps]
+            for column, hierarchy, *of_steps in zip(tuples.columns, hierarchies, *levels, strict=True)
+            if any(of_steps)
+        }
+        self._codes = {
+            column: _Codes(values) for column, values in self._values.items() if chooser or column in self._labels
+        }
+
+    def applied(self, frame: nw.LazyFrame[Any], constants: Mapping[str, str]) -> nw.LazyFrame[Any]:
+        """Give a table with labels in place of values, and texts that are the same in all rows."""
+        if not all(self._values.values()) or not self._codes:  # no rows, or all as they are
+            return amended(frame, constants)
+        return amended_in_batches(
+            frame,
+            self,
+            list(self._codes),
+            dict.fromkeys(self._labels, nw.String()),
+            constants,
+            leaves_out=self._chooser is not None and self._chooser.leaves_out,
+        )
+
+    def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Generalise some rows."""
+        codes = {column: numbered(rows[column]) for column, numbered in self._codes.items()}
+        step, kept = self._chooser.chosen(list(codes.values())) if self._chooser else (0, None)
+        new = {
+            column: self._labels_of_steps(column, rows[column].dtype).gather(
+                codes[column] + step * len(self._values[column])
+            )
+            for column in self._labels
+        }
+        return pl.DataFrame(new if kept is None else {**new, KEPT: kept})
+
+    def _labels_of_steps(self, column: str, dtype: pl.DataType) -> pl.Series:
+        """Give the labels of all values in the first step, then in the second and so on."""
+        values = self._values[column]
+        return pl.concat(
+            pl.Series(values, dtype=dtype).cast(pl.String) if labels is None else pl.Series(labels, dtype=pl.String)
+            for labels in self._labels[column]
+        )
 
 
 def _distinct_keys(tuples: Histogram) -> tuple[list[Counts], Counts]:

@@ -15,6 +15,7 @@ import pyarrow.csv as pacsv
 from util_services.ahead import computed_ahead
 
 _LINE_FEED = 0x0A
+_ROW_BYTES = 64 << 10  # longer than nearly every row
 
 
 class CutWithinARowError(Exception):
@@ -109,7 +110,11 @@ class Pieces:
     def _read(self, descriptor: int, start: int) -> pa.Buffer:
         """Read from after the first line feed at or after ``start`` to after the first one a block further on."""
         window = self._window()
-        filled = os.preadv(descriptor, [memoryview(window)[: 2 * self._block_bytes]], start)
+        expected = min(self._block_bytes + _ROW_BYTES, 2 * self._block_bytes)
+        filled = os.preadv(descriptor, [memoryview(window)[:expected]], start)
+        if filled == expected and window.find(b"\n", self._block_bytes, filled) < 0:  # a long row
+            rest = memoryview(window)[filled : 2 * self._block_bytes]
+            filled += os.preadv(descriptor, [rest], start + filled)
 
         def after_line_feed(position: int) -> int:
             if found := window.find(b"\n", position, filled) + 1:

@@ -197,6 +197,51 @@ def map_batches(
 _CELLS = "__cells__"
 
 
+def amended_in_batches(
+    frame: nw.LazyFrame[Any],
+    function: BatchFunction,
+    inputs: Sequence[str],
+    outputs: Mapping[str, Any],
+    constants: Mapping[str, str],
+    *,
+    leaves_out: bool,
+) -> nw.LazyFrame[Any]:
+    """Leave out rows and replace columns as :func:`amended` does, by a function of batches (:func:`map_batches`).
+
+    Args:
+        frame: The table.
+        function: Gives the columns of ``outputs``, and :data:`KEPT` if rows are left out, of those that stay.
+        inputs: Columns the function needs, at least one.
+        outputs: Narwhals data type of each column it gives; each replaces one of that name.
+        constants: Columns that hold the same text in every row afterwards.
+        leaves_out: Whether the function tells which rows stay.
+
+    Examples:
+        >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": ["25", "26"]}))
+        >>> keep = lambda rows: rows.select((pl.col("age") > "25").alias(KEPT))
+        >>> amended_in_batches(frame, keep, ["age"], {}, {"name": "*"}, leaves_out=True).collect().rows()
+        [('*', '26')]
+    """
+    source, texts = nw.to_native(frame), {name: nw.lit(text) for name, text in constants.items()}
+    (mark,) = spare(frame) if leaves_out else (None,)
+
+    def marked(rows: pl.DataFrame) -> pl.DataFrame:
+        return function(rows).rename({KEPT: mark} if mark else {})
+
+    result = map_batches(frame, marked, inputs, {**outputs, mark: nw.Boolean()} if mark else outputs)
+    result = result.filter(nw.col(mark)).drop(mark) if mark else result
+    result = result.with_columns(**texts) if texts else result
+    if isinstance(source, pl.LazyFrame) and KEPT not in frame.collect_schema().names():
+        stored = {**outputs, KEPT: nw.Boolean()} if leaves_out else outputs
+
+        def changes(rows: pl.LazyFrame) -> pl.LazyFrame:
+            changed: pl.LazyFrame = map_batches(nw.from_native(rows), function, inputs, stored).to_native()
+            return changed.select(*stored)
+
+        AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
+    return settle(result, frame, None if leaves_out else {*outputs, *constants})
+
+
 @dataclass(frozen=True)
 class Revision:
     """How a lazy frame that gives the same rows whenever it is evaluated differs from one that it was made of.
