@@ -1,6 +1,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from dagster import (
     reconstructable,
 )
 
-from util_services import shelf
+from util_services import shelf, staged_tables
 from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
@@ -424,6 +425,36 @@ def test_an_amended_frame_is_what_filter_and_with_columns_make(
     assert passing.execute_in_process().success
     assert seen[0].equals(expected)
     assert seen[1].equals(expected.with_columns(b=pl.lit("-")))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda frame: frame,
+        lambda frame: frame.head(200_000),
+        lambda frame: frame.select("note", "age"),
+        lambda frame: frame.select("age"),
+        lambda frame: frame.filter(pl.col("age") == 3, pl.col("note") > 10),
+        lambda frame: frame.select(pl.len()),
+    ],
+)
+def test_an_amended_table_is_the_same_in_steps(question: Callable[[pl.LazyFrame], pl.LazyFrame]) -> None:
+    folder = run_folder("in-steps")
+    source = staged_tables.scan(staged_tables.stage(numbered(), folder / "before"))
+    changed = nw.to_native(amend(nw.from_native(source)))
+    staged = staged_tables.scan(staged_tables.stage(changed, folder / "after"))
+    steps = staged_tables.in_steps(staged)
+    assert steps is not staged
+    assert question(steps).collect().equals(question(staged).collect())
+    assert question(steps).collect(engine="streaming").equals(question(changed).collect())
+
+
+def test_only_an_amended_table_is_given_in_steps() -> None:
+    folder = run_folder("in-steps")
+    source = staged_tables.scan(staged_tables.stage(numbered(), folder / "before"))
+    hidden = nw.to_native(amended(nw.from_native(source), {"name": "*"}))
+    for frame in (source, hidden, staged_tables.scan(staged_tables.stage(hidden, folder / "after"))):
+        assert staged_tables.in_steps(frame) is frame
 
 
 def test_a_frame_of_constants_alone_stays_as_long_as_it_was() -> None:

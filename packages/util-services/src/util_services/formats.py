@@ -11,11 +11,11 @@ from typing import IO, Literal, cast
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-from polars.io.plugins import register_io_source
 
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
 from util_services.frames import Origins
+from util_services.row_source import from_batches
 from util_services.texts import Text, decoded, encoded
 
 Kind = Literal["csv", "parquet", "jsonl"]
@@ -255,21 +255,10 @@ def _scan_csv(path: Path, dialect: CsvDialect, compression: Compression | None) 
     file = CsvFile(path, dialect, compression)
     names = file.column_names()
 
-    def batches(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        wanted = names if with_columns is None else with_columns
-        left = n_rows
-        for batch in file.batches(names):
-            frame = as_frame([batch], names).select(wanted)
-            if left is not None:
-                frame = frame.head(left)
-                left -= frame.height
-            yield frame if predicate is None else frame.filter(predicate)
-            if left == 0:
-                return
+    def batches(wanted: Sequence[str]) -> Iterator[pl.DataFrame]:
+        return (as_frame([batch], names).select(wanted) for batch in file.batches(names))
 
-    frame = register_io_source(batches, schema=pl.Schema(dict.fromkeys(names, pl.String())))
+    frame = from_batches(pl.Schema(dict.fromkeys(names, pl.String())), batches)
     _CSV_SCANS.remember(frame, file)
     return frame
 

@@ -1,17 +1,20 @@
 """Lazy tables between ops: each is stored once, and of one that was made of another only what changed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
+import pyarrow.parquet as pq
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
 from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, revision_of, settle
 from util_services.parquet_files import write_lazy
+from util_services.row_source import from_batches
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
@@ -20,6 +23,7 @@ _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it w
 SOURCE_OF = "source-of-"  # found only through the other file: no op has such a name
 _CONSTANTS = "constants"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
+_STEP_ROWS = 24_576
 _THREADS = 2  # as much of replacing values is done by one thread each
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
 _SUMMARIES: dict[Path, dict[tuple[bool, int], Summary]] = {}  # by the run's folder and the table's number
@@ -63,10 +67,27 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
 
 def scan(path: Path) -> pl.LazyFrame:
     """Give a staged table lazily, as it was."""
-    frame = _amended(path) if _is_amended(path) else shelf.scan(path)
+    frame = _Amended.of(path).rows() if _is_amended(path) else shelf.scan(path)
     _SCANS.remember(frame, path)
     settle(nw.from_native(frame))
     return frame
+
+
+def in_steps(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Give a table as one that takes less memory to be evaluated from end to end, if it is staged as two files."""
+    path = _SCANS.of(frame)
+    if path is None or not _is_amended(path) or shelf.is_held(path) or shelf.is_held(_source_of(path)):
+        return frame
+    amended, steps = _Amended.of(path), _steps(_source_of(path))
+    if len(amended.parts) == 1:
+        return frame
+
+    def batches(names: Sequence[str]) -> Iterator[pl.DataFrame]:
+        return computed_ahead(
+            lambda step: amended.rows(*step).select(names).collect(), steps, threads=_THREADS, ahead=_THREADS
+        )
+
+    return from_batches(frame.collect_schema(), batches)
 
 
 def read(path: Path, reader: Callable[[Path], Any]) -> Any:
@@ -140,14 +161,47 @@ def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
     return shelf.columns(path), json.loads(shelf.notes(path)[_CONSTANTS])
 
 
-def _amended(path: Path) -> pl.LazyFrame:
-    """Put an amended table together, in row order: columns of its source beside changed ones, without dropped rows."""
-    source, changes = shelf.scan(_source_of(path)), shelf.scan(path)
-    names = source.collect_schema().names()
-    changed, constants = _changed(path)
-    kept = [name for name in names if name not in changed and name not in constants]
-    parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
-    frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0] if parts else source
-    if KEPT in changed:
-        frame = frame.filter(KEPT)
-    return frame.with_columns(pl.lit(text).alias(name) for name, text in constants.items()).select(names)
+@dataclass(frozen=True)
+class _Amended:
+    """An amended table: columns of its source beside changed ones, without dropped rows.
+
+    Attributes:
+        names: All columns, in order.
+        parts: Tables with the same rows, at least one.
+        constants: Columns with the same text in all rows.
+        drops: Whether :data:`KEPT` tells which rows stay.
+    """
+
+    names: Sequence[str]
+    parts: Sequence[pl.LazyFrame]
+    constants: Mapping[str, str]
+    drops: bool
+
+    @classmethod
+    def of(cls, path: Path) -> "_Amended":
+        """Find out how a table is put together."""
+        source, changes = shelf.scan(_source_of(path)), shelf.scan(path)
+        names = source.collect_schema().names()
+        changed, constants = _changed(path)
+        kept = [name for name in names if name not in changed and name not in constants]
+        parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
+        return cls(names, parts or [source], constants, KEPT in changed)
+
+    def rows(self, start: int = 0, count: int | None = None) -> pl.LazyFrame:
+        """Put rows together, in order."""
+        whole = not start and count is None
+        parts = self.parts if whole else [part.slice(start, count) for part in self.parts]
+        frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0]
+        frame = frame.filter(KEPT) if self.drops else frame
+        return frame.with_columns(pl.lit(text).alias(name) for name, text in self.constants.items()).select(self.names)
+
+
+def _steps(path: Path) -> list[tuple[int, int]]:
+    """Cut a file between row groups: the first row and the number of rows of each piece."""
+    file, steps, start, rows = pq.read_metadata(path), [], 0, 0
+    for group in range(file.num_row_groups):
+        rows += file.row_group(group).num_rows
+        if rows >= _STEP_ROWS or group == file.num_row_groups - 1:
+            steps.append((start, rows))
+            start, rows = start + rows, 0
+    return steps

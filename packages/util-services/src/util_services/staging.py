@@ -122,8 +122,7 @@ def evaluated(frame: nw.LazyFrame[Any], run_id: str) -> pl.LazyFrame:
     native = nw.to_native(frame)
     if is_spark(native):
         return engine_tables.fetched(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")
-    lazy: pl.LazyFrame = native
-    return lazy
+    return staged_tables.in_steps(native)
 
 
 def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
