@@ -1,7 +1,9 @@
 import math
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -25,6 +27,7 @@ from dataframe_level_anonymisation import (
     SampleUniqueness,
     TCloseness,
     anonymise,
+    release,
 )
 from util_services.errors import DataServiceError
 
@@ -312,6 +315,57 @@ def test_local_recoding_gives_the_same_on_every_engine(convert: Callable[[pl.Dat
         "sex": ["M", "M", "*", "*", None, None, "F", "F"],
         "plz": list("abcdefgh"),
     }
+
+
+VALUES: dict[str, pl.Series] = {
+    "text": pl.Series(["a", "", "é", None]),
+    "category": pl.Series(["a", "b", None], dtype=pl.Categorical),
+    "enumeration": pl.Series(["b", "a", None], dtype=pl.Enum(["b", "a"])),
+    "whole": pl.Series([-1, 0, 2, None], dtype=pl.Int32),
+    "number": pl.Series([-1.5, 0.0, 2.25, None]),
+    "truth": pl.Series([True, False, None]),
+    "day": pl.Series([date(2026, 11, 29), date(1999, 12, 31), None]),
+    "time": pl.Series([datetime(2026, 11, 29, 12, 0, 0, 5, UTC), datetime(1999, 12, 31, tzinfo=UTC), None]),
+}
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+@pytest.mark.parametrize("recoding", ["global", "local"])
+@pytest.mark.parametrize("name", VALUES)
+def test_values_of_every_type_are_generalised_row_by_row(
+    name: str, recoding: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "_FEW_VALUES", few)
+    random, values = np.random.default_rng(7), VALUES[name]
+    frame = pl.DataFrame(
+        {
+            "id": np.arange(60),
+            "x": values.gather(random.integers(0, len(values), 60)),
+            "sex": random.choice(["F", "M", "X"], 60, p=[0.6, 0.35, 0.05]),
+        }
+    )
+    result = anonymise(
+        frame,
+        quasi_identifiers=["x", "sex"],
+        hierarchies={"x": "suppress", "sex": "suppress"},
+        models=[KAnonymity(8)],
+        suppression_limit=20.0,
+        recoding=recoding,
+    )
+    released = result.frame.select("id", pl.col("x", "sex").cast(pl.String))
+    given_cells = frame.select("id", pl.col("x", "sex").cast(pl.String)).filter(
+        pl.col("id").is_in(released["id"].implode())
+    )
+    assert released["id"].to_list() == given_cells["id"].to_list()
+    for column in ("x", "sex"):
+        kept = released.filter(pl.col(column).ne_missing("*"))
+        assert kept.select("id", column).equals(
+            given_cells.filter(pl.col("id").is_in(kept["id"].implode())).select("id", column)
+        )
+    classes = released.group_by("x", "sex").len()
+    assert classes["len"].min() >= 8  # type: ignore[operator]
+    assert 0 < len(classes) < frame.select("x", "sex").n_unique()
+    assert released.height >= 48
 
 
 @pytest.mark.parametrize(

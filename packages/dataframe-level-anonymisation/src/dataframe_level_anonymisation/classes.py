@@ -407,7 +407,9 @@ def _like(frame: nw.LazyFrame[Any], population: nw.LazyFrame[Any], columns: Sequ
 
 
 def _encode(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[Any]]:
-    """Replace values by their rank; a missing value gets the last one."""
+    """Replace values by their rank; a missing value gets the last one. Categories count as the texts they stand for."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     distinct = pc.unique(column)
     present = distinct.drop_null()
     present = present.take(pc.sort_indices(present))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dataframe_level_anonymisation.classes import Counts, Histogram
+from dataframe_level_anonymisation.classes import Counts, Histogram, Mask
 from dataframe_level_anonymisation.evaluation import Node
 from dataframe_level_anonymisation.hierarchies import SUPPRESSED, Hierarchy
 from dataframe_level_anonymisation.recoding import Recoded
@@ -80,7 +80,7 @@ class _Codes:
         if isinstance(cells.dtype, pl.Categorical | pl.Enum):
             cells = cells.cast(pl.String)
         if self._few:  # an enumeration takes half as long, but is made anew for each batch
-            codes = cells.cast(pl.Enum(self._present)).to_physical().cast(pl.UInt32)
+            codes = cells.cast(pl.Enum(self._present), strict=False).to_physical().cast(pl.UInt32)
         else:
             values = pl.DataFrame({"value": pl.Series(self._present, dtype=cells.dtype)}).with_row_index("code")
             rows = cells.alias("value").to_frame()
@@ -100,17 +100,25 @@ class _Chooser:
         left_out: Array (tuples,): which none keeps; ``None`` if no row is left out.
     """
 
-    def __init__(self, tuples: Histogram, steps: Sequence[npt.NDArray[np.bool_]], left_out: Any) -> None:
+    def __init__(self, tuples: Histogram, steps: Sequence[Mask], left_out: Mask | None) -> None:
         self._numbers, keys = _distinct_keys(tuples)
         self._steps = [pl.Series(keys[own]).implode() for own in steps[:-1]]  # the last one keeps what is left
         self._left_out = None if left_out is None else pl.Series(keys[left_out]).implode()
 
     @property
     def leaves_out(self) -> bool:
+        """Whether there are rows that no step keeps."""
         return self._left_out is not None
 
     def chosen(self, codes: Sequence[pl.Series]) -> tuple[Counts, pl.Series | None]:
-        """Give for each row the number of its step, shape (n,), and whether it stays, if there are rows that do not."""
+        """Tell for each row its step and whether it stays.
+
+        Args:
+            codes: For each column a series (n,): the position of each cell's value.
+
+        Returns:
+            Array (n,): number of the step; series (n,): whether the row stays, ``None`` if all do.
+        """
         sums = np.zeros(len(codes[0]), dtype=np.int64)
         for numbers, of_rows in zip(self._numbers, codes, strict=True):
             sums += numbers[of_rows.to_numpy()]
