@@ -449,6 +449,17 @@ def test_an_amended_table_is_the_same_in_steps(question: Callable[[pl.LazyFrame]
     assert question(steps).collect(engine="streaming").equals(question(changed).collect())
 
 
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_of_hardly_any_row_is_the_same_in_steps(rows: int) -> None:
+    folder = run_folder("in-steps")
+    source = staged_tables.scan(staged_tables.stage(numbered().head(rows), folder / "before"))
+    changed = nw.to_native(amend(nw.from_native(source)))
+    steps = staged_tables.in_steps(staged_tables.scan(staged_tables.stage(changed, folder / "after")))
+    assert steps.collect().equals(changed.collect())
+    steps.sink_csv(folder / "out.csv")
+    assert (folder / "out.csv").read_text() == "n,name,age,note\n"
+
+
 def test_only_an_amended_table_is_given_in_steps() -> None:
     folder = run_folder("in-steps")
     source = staged_tables.scan(staged_tables.stage(numbered(), folder / "before"))
