@@ -110,22 +110,23 @@ class _Chooser:
         """Whether there are rows that no step keeps."""
         return self._left_out is not None
 
-    def chosen(self, codes: Sequence[pl.Series]) -> tuple[Counts, pl.Series | None]:
+    def chosen(self, codes: Sequence[pl.Series]) -> tuple[Counts | int, pl.Series | None]:
         """Tell for each row its step and whether it stays.
 
         Args:
             codes: For each column a series (n,): the position of each cell's value.
 
         Returns:
-            Array (n,): number of the step; series (n,): whether the row stays, ``None`` if all do.
+            Array (n,): number of the step, or 0 if there is but one; series (n,): whether the row stays, ``None`` if all
+            do.
         """
         sums = np.zeros(len(codes[0]), dtype=np.int64)
         for numbers, of_rows in zip(self._numbers, codes, strict=True):
             sums += numbers[of_rows.to_numpy()]
         key = pl.Series(sums)
-        step = np.full(len(sums), len(self._steps))
+        step: Counts | int = len(self._steps)
         for position in reversed(range(len(self._steps))):
-            step[key.is_in(self._steps[position]).to_numpy()] = position
+            step = np.where(key.is_in(self._steps[position]).to_numpy(), position, step)
         return step, None if self._left_out is None else ~key.is_in(self._left_out)
 
 
