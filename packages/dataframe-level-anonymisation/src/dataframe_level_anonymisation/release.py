@@ -117,8 +117,8 @@ class _Chooser:
             codes: For each column a series (n,): the position of each cell's value.
 
         Returns:
-            Array (n,): number of the step, or 0 if there is but one; series (n,): whether the row stays, ``None`` if all
-            do.
+            Array (n,): number of the step, or 0 if there is one alone; series (n,): whether the row stays, or ``None``
+            if all do.
         """
         sums = np.zeros(len(codes[0]), dtype=np.int64)
         for numbers, of_rows in zip(self._numbers, codes, strict=True):
