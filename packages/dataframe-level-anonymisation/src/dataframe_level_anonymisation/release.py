@@ -58,7 +58,7 @@ def with_figures(
     def sums(rows: pl.DataFrame) -> pl.DataFrame:
         total = np.zeros(rows.height)
         for (column, numbered), of_values in zip(codes.items(), figures, strict=True):
-            total += of_values[numbered(rows[column]).to_numpy()]
+            total += of_values[numbered(_plain(rows[column])).to_numpy()]
         return pl.DataFrame({name: total})
 
     return map_batches(frame, sums, list(codes), {name: nw.Float64})
@@ -72,20 +72,31 @@ class _Codes:
     """
 
     def __init__(self, values: Sequence[Any]) -> None:
+        self._values = values
         self._present = [value for value in values if value is not None]
         self._few = len(self._present) <= _FEW_VALUES and all(isinstance(value, str) for value in self._present)
+        self._typed: pl.Series | None = None
 
     def __call__(self, cells: pl.Series) -> pl.Series:
         """Give the position of each cell's value, shape (n,)."""
-        if isinstance(cells.dtype, pl.Categorical | pl.Enum):
-            cells = cells.cast(pl.String)
         if self._few:  # an enumeration takes half as long, but is made anew for each batch
             codes = cells.cast(pl.Enum(self._present), strict=False).to_physical().cast(pl.UInt32)
         else:
-            values = pl.DataFrame({"value": pl.Series(self._present, dtype=cells.dtype)}).with_row_index("code")
+            values = self.values(cells.dtype).alias("value").to_frame().with_row_index("code")
             rows = cells.alias("value").to_frame()
             codes = rows.join(values, on="value", how="left", maintain_order="left")["code"]
         return codes.fill_null(len(self._present))
+
+    def values(self, dtype: pl.DataType) -> pl.Series:
+        """Give the values as a column of a type; all batches have the same, for which it is made once."""
+        if self._typed is None or self._typed.dtype != dtype:
+            self._typed = pl.Series(self._values, dtype=dtype)
+        return self._typed
+
+
+def _plain(cells: pl.Series) -> pl.Series:
+    """Give categories as the texts they stand for."""
+    return cells.cast(pl.String) if isinstance(cells.dtype, pl.Categorical | pl.Enum) else cells
 
 
 class _Chooser:
@@ -150,7 +161,7 @@ class _Labelling:
         self._chooser = chooser
         self._values = dict(zip(tuples.columns, tuples.values, strict=True))
         self._labels = {
-            column: [hierarchy.labels[level - 1] if level else None for level in of_steps]
+            column: [pl.Series(hierarchy.labels[level - 1], dtype=pl.String) if level else None for level in of_steps]
             for column, hierarchy, *of_steps in zip(tuples.columns, hierarchies, *levels, strict=True)
             if any(of_steps)
         }
@@ -173,10 +184,11 @@ class _Labelling:
 
     def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Generalise some rows."""
-        codes = {column: numbered(rows[column]) for column, numbered in self._codes.items()}
+        cells = {column: _plain(rows[column]) for column in self._codes}
+        codes = {column: numbered(cells[column]) for column, numbered in self._codes.items()}
         step, kept = self._chooser.chosen(list(codes.values())) if self._chooser else (0, None)
         new = {
-            column: self._labels_of_steps(column, rows[column].dtype).gather(
+            column: self._labels_of_steps(column, cells[column].dtype).gather(
                 codes[column] + step * len(self._values[column])
             )
             for column in self._labels
@@ -185,9 +197,8 @@ class _Labelling:
 
     def _labels_of_steps(self, column: str, dtype: pl.DataType) -> pl.Series:
         """Give the labels of all values in the first step, then in the second and so on."""
-        values = self._values[column]
         return pl.concat(
-            pl.Series(values, dtype=dtype).cast(pl.String) if labels is None else pl.Series(labels, dtype=pl.String)
+            self._codes[column].values(dtype).cast(pl.String) if labels is None else labels
             for labels in self._labels[column]
         )
 

@@ -223,13 +223,16 @@ def amended_in_batches(
         [('*', '26')]
     """
     source, texts = nw.to_native(frame), {name: nw.lit(text) for name, text in constants.items()}
-    (mark,) = spare(frame) if leaves_out else (None,)
+    if leaves_out:
+        (mark,) = spare(frame)  # the table may have a column of the other name
 
-    def marked(rows: pl.DataFrame) -> pl.DataFrame:
-        return function(rows).rename({KEPT: mark} if mark else {})
+        def marked(rows: pl.DataFrame) -> pl.DataFrame:
+            return function(rows).rename({KEPT: mark})
 
-    result = map_batches(frame, marked, inputs, {**outputs, mark: nw.Boolean()} if mark else outputs)
-    result = result.filter(nw.col(mark)).drop(mark) if mark else result
+        both = map_batches(frame, marked, inputs, {**outputs, mark: nw.Boolean()})
+        result = both.filter(nw.col(mark)).drop(mark)
+    else:
+        result = map_batches(frame, function, inputs, outputs)
     result = result.with_columns(**texts) if texts else result
     if isinstance(source, pl.LazyFrame) and KEPT not in frame.collect_schema().names():
         stored = {**outputs, KEPT: nw.Boolean()} if leaves_out else outputs

@@ -24,7 +24,7 @@ from util_services.objects import Transferred, download, upload
 from util_services.parts import Parts
 from util_services.prefixes import check_free, upload_parts
 from util_services.preview import preview_markdown
-from util_services.staged_tables import summary_of
+from util_services.staged_tables import in_steps, summary_of
 from util_services.staging import checkpoint_text, evaluated, run_folder
 from util_services.texts import Text
 
@@ -70,7 +70,7 @@ def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: n
             format_of(target.name)
             rows = evaluated(df, context.run_id)
             with whole_file(target) as partial:
-                sink(rows, partial, target.name, config.dialect, index=config.index)
+                sink(in_steps(rows), partial, target.name, config.dialect, index=config.index)
             context.add_output_metadata(_size(rows) | _written(target, config.output_path, started))
             return
         target = _untaken(context, config.output_path)
@@ -98,7 +98,7 @@ def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, d
         if config.single_object:
             with _to_upload(context, config.bucket_name, config.file_key) as path:
                 rows = evaluated(df, context.run_id)
-                sink(rows, path, path.name, config.dialect, index=config.index)
+                sink(in_steps(rows), path, path.name, config.dialect, index=config.index)
             context.add_output_metadata(_size(rows))
             return
         client, bucket, key = s3_client(context), config.bucket_name, config.file_key

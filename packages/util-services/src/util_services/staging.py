@@ -122,7 +122,8 @@ def evaluated(frame: nw.LazyFrame[Any], run_id: str) -> pl.LazyFrame:
     native = nw.to_native(frame)
     if is_spark(native):
         return engine_tables.fetched(native, run_folder(run_id) / f"{_CHECKPOINT}{uuid4().hex}")
-    return staged_tables.in_steps(native)
+    lazy: pl.LazyFrame = native
+    return lazy
 
 
 def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
