@@ -84,9 +84,12 @@ def test_what_changed_is_summarised_as_if_all_were_summarised_anew(
     rows: list[tuple[str | None, int | None, bool]],
 ) -> None:
     before = pl.LazyFrame(rows, schema={"t": pl.String, "n": pl.Int64, "kept": pl.Boolean}, orient="row")
-    after = nw.from_native(before.filter("kept").with_columns(t=pl.col("t").fill_null("z")).drop("kept"))
+    before = before.with_columns(hidden="n")
+    left = before.filter("kept").with_columns(t=pl.col("t").fill_null("z"), hidden=pl.lit("*"))
+    after = nw.from_native(left.drop("kept"))
     summary = summarise(nw.from_native(before.drop("kept")))
-    assert summarise_amended(after, summary, ["t"]) == summarise(after)
+    kept = sum(row[-1] for row in rows)
+    assert summarise_amended(after, kept, summary, ["t"], ["hidden"]) == summarise(after)
 
 
 def test_an_estimate_stays_where_few_rows_were_left_out_and_all_else_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +101,12 @@ def test_an_estimate_stays_where_few_rows_were_left_out_and_all_else_is_exact(mo
     as_before = replace(before.columns[0], distinct=-1)  # recognised where it is taken over
     before = replace(before, columns=(as_before, *before.columns[1:]))
     few = nw.from_native(frame.tail(995).with_columns(name=pl.lit("*")))
-    amended = summarise_amended(few, before, ["name"])
+    amended = summarise_amended(few, 995, before, [], ["name"])
     anew = summarise(few)
     assert amended.columns[0] == before.columns[0]
     assert (amended.rows, amended.columns[1:]) == (anew.rows, anew.columns[1:])
     many = nw.from_native(frame.tail(900).with_columns(name=pl.lit("*")))
-    assert summarise_amended(many, before, ["name"]) == summarise(many)
+    assert summarise_amended(many, 900, before, ["name"], []) == summarise(many)
 
 
 def test_without_a_row_left_out_no_other_column_is_read() -> None:
@@ -113,6 +116,6 @@ def test_without_a_row_left_out_no_other_column_is_read() -> None:
     frame = pl.LazyFrame({"a": ["x"], "b": ["y"]})
     before = summarise(nw.from_native(frame))
     after = nw.from_native(frame.with_columns(pl.col("b").map_batches(refuse, return_dtype=pl.String)))
-    assert summarise_amended(after, before, ["a"]) == before
+    assert summarise_amended(after, 1, before, ["a"], []) == before
     with pytest.raises(AssertionError):
-        summarise_amended(after, before, ["b"])
+        summarise_amended(after, 1, before, ["b"], [])

@@ -21,12 +21,13 @@ STAGING_MEMORY = "STAGING_MEMORY_MB"
 _DEFAULT_MEGABYTES = 512
 _SIMPLE = frozenset({pl.String(), pl.Boolean()})
 _IN_MEMORY = 2  # times the size of its CSV file, or more
-_VIEW_BYTES = 8  # what Polars needs for a text more than Arrow, at most
+_VIEW_BYTES, _OFFSET_BYTES = 16, 4  # what Polars and Arrow need for a text besides its characters
 
 
 @dataclass(frozen=True)
 class _Held:
     rows: pl.DataFrame
+    size: int  # in bytes; found as the rows came, since Polars goes through all of them to estimate it
     notes: Mapping[str, str]
 
 
@@ -39,17 +40,17 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
     if source is None:
         write_lazy(frame, private(path))
         return
-    room, batches = _room(), source.batches
+    room, size, batches = _room(), 0, source.batches
     if (source.size or 0) * _IN_MEMORY <= room:
         # Each batch is taken over at once, so that its memory serves the next one.
         held = deque([as_frame([], source.names)])
         for batch in batches:
             held.append(as_frame([batch], source.names))
-            room -= batch.nbytes + _VIEW_BYTES * batch.num_rows * batch.num_columns
-            if room < 0:
+            size += batch.nbytes + (_VIEW_BYTES - _OFFSET_BYTES) * batch.num_rows * batch.num_columns
+            if size > room:
                 break
         else:
-            _HELD[path] = _Held(pl.concat(held, rechunk=False), {})
+            _HELD[path] = _Held(pl.concat(held, rechunk=False), size, {})
             return
         batches = chain(_batches(_emptied(held)), batches)
     write_tables(_tables(source.names, batches), private(path))
@@ -64,14 +65,14 @@ def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str
         notes: What else is to be known of it.
         hold: Keep it in memory, as far as there is room.
     """
-    room, held = _room(), deque[pl.DataFrame]()
+    room, size, held = _room(), 0, deque[pl.DataFrame]()
     for part in parts if hold else ():
         held.append(part)
-        room -= part.estimated_size()
-        if room < 0:
+        size += int(part.estimated_size()) + _VIEW_BYTES * part.height * part.dtypes.count(pl.String())
+        if size > room:
             break
-    if hold and room >= 0:
-        _HELD[path] = _Held(pl.concat(held, rechunk=False), notes)
+    if hold and size <= room:
+        _HELD[path] = _Held(pl.concat(held, rechunk=False), size, notes)
         return
     write_tables(map(_arrow, chain(_emptied(held), parts)), private(path), notes)
 
@@ -191,9 +192,9 @@ def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield frames.popleft()
 
 
-def _room() -> float:
+def _room() -> int:
     """Bytes that may still be kept in memory."""
     setting, what = os.environ.get(STAGING_MEMORY) or None, "a whole number of megabytes from 0"
     megabytes = whole_number(STAGING_MEMORY, setting, _DEFAULT_MEGABYTES, least=0, what=what)
-    taken = {id(held): held.rows.estimated_size() for held in _HELD.values()}
+    taken = {id(held): held.size for held in _HELD.values()}
     return megabytes * 1_000_000 - sum(taken.values())

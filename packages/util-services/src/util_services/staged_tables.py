@@ -123,7 +123,7 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
         if before:
             changed, constants = _changed(path)
-            known[number] = summarise_amended(frame, before, {*changed, *constants})
+            known[number] = summarise_amended(frame, rows(path), before, changed, constants)
         else:
             known[number] = summarise(frame)
     return known[number]

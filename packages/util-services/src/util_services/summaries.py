@@ -91,7 +91,9 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
     return Summary(rows=int(figures[""]), exact=exact, columns=columns)
 
 
-def summarise_amended(frame: nw.LazyFrame[Any], before: Summary, changed: Collection[str]) -> Summary:
+def summarise_amended(
+    frame: nw.LazyFrame[Any], rows: int, before: Summary, changed: Collection[str], constants: Collection[str]
+) -> Summary:
     """Summarise a table of which only some columns changed, and of which rows may have been left out.
 
     Of the other columns no figure is computed anew that is known: all of them if no row was left out, and if no more
@@ -99,10 +101,11 @@ def summarise_amended(frame: nw.LazyFrame[Any], before: Summary, changed: Collec
 
     Args:
         frame: The table as it is now, with the columns of the one before.
+        rows: How many rows it has now.
         before: Figures of the table before.
         changed: Names of the changed columns.
+        constants: Names of columns that hold the same text in every row now.
     """
-    rows = int(frame.select(nw.len()).collect().item())
     left_out = before.rows - rows
     if left_out and (before.exact or left_out > before.rows * _NEGLIGIBLE_SHARE):
         return summarise(frame)
@@ -111,6 +114,7 @@ def summarise_amended(frame: nw.LazyFrame[Any], before: Summary, changed: Collec
         for column in before.columns
         if column.name not in changed and not (left_out and (column.nulls or column.minimum is not None))
     }
+    other |= {name: ColumnSummary(name, str(nw.String()), 0, min(rows, 1), None, None) for name in constants}
     anew = [column.name for column in before.columns if column.name not in other]
     known = other | {column.name: column for column in (summarise(frame.select(*anew)).columns if anew else ())}
     return Summary(rows, before.exact, tuple(known[column.name] for column in before.columns))
