@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -39,6 +40,40 @@ def missing() -> str | None:
     if shutil.which("java") is None:
         return "no Java: apt-get install openjdk-17-jre-headless"
     return None
+
+
+def missing_s3a() -> str | None:
+    """Tell what this machine lacks for Spark to reach S3 by itself."""
+    if find_spec("h2o") is None:
+        return "Hadoop's S3A is missing: uv pip install --require-hashes --no-deps -r tests/s3a.txt"
+    return None
+
+
+def with_s3a(folder: Path) -> dict[str, str]:
+    """Make a jar of Hadoop's S3A and what it needs, of those in h2o's jar; gives the settings of Spark that load it."""
+    spec = find_spec("h2o")
+    assert spec is not None
+    assert spec.origin is not None
+    jar = folder / "s3a.jar"
+    wanted = ("org/apache/hadoop/fs/s3a/", "org/apache/hadoop/fs/s3native/", "com/amazonaws/", "org/apache/http/", "org/joda/time/")
+    with (
+        zipfile.ZipFile(Path(spec.origin).parent / "backend" / "bin" / "h2o.jar") as whole,
+        zipfile.ZipFile(jar, "w") as own,
+    ):
+        for name in whole.namelist():
+            if name.startswith(wanted):
+                own.writestr(name, whole.read(name))
+    return {
+        "spark.driver.extraClassPath": str(jar),
+        "spark.executor.extraClassPath": str(jar),
+        # Hadoop's own files of defaults are newer than this S3A, and write durations as 60s.
+        "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.threads.keepalivetime": "60",
+        "spark.hadoop.fs.s3a.connection.establish.timeout": "5000",
+        "spark.hadoop.fs.s3a.connection.timeout": "200000",
+        "spark.hadoop.fs.s3a.multipart.purge.age": "86400",
+        "spark.hadoop.parquet.hadoop.vectored.io.enabled": "false",
+    }
 
 
 @dataclass(frozen=True)
@@ -100,10 +135,14 @@ def cluster(home: Path) -> Iterator[Cluster]:
 
 
 @contextmanager
-def connect_server(served: Cluster) -> Iterator[str]:
-    """Run a Spark Connect server on the cluster; gives its URL."""
+def connect_server(served: Cluster, more: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a Spark Connect server on the cluster, with more settings; gives its URL."""
     port = free_port()
-    settings = SETTINGS | {"spark.connect.grpc.binding.address": HOST, "spark.connect.grpc.binding.port": str(port)}
+    settings = (
+        SETTINGS
+        | dict(more or {})
+        | {"spark.connect.grpc.binding.address": HOST, "spark.connect.grpc.binding.port": str(port)}
+    )
     command = [str(_wheel() / "bin" / "spark-submit"), "--master", served.master]
     command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]

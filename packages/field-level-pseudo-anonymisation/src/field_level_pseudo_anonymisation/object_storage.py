@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError
 
 from field_level_pseudo_anonymisation.local_storage import LocalStorage, changed
 from field_level_pseudo_anonymisation.techniques.session import Stored
-from util_services.locations import CONNECTION, object_of
+from util_services.connections import SELF
+from util_services.locations import object_of
 from util_services.objects import explained
 from util_services.resources import connect
 
@@ -26,7 +27,7 @@ class AnyStorage:
 
     @cached_property
     def _client(self) -> "S3Client":
-        return connect(CONNECTION).meta.client
+        return connect(SELF).meta.client
 
     def read(self, location: str) -> Stored | None:
         """Read a file or object, ``None`` if there is none.

@@ -21,6 +21,7 @@ import pyarrow.csv as pacsv
 
 from util_services.csv_pieces import CutWithinARowError, Pieces, memory_pool
 from util_services.errors import DataServiceError
+from util_services.file_source import LocalFile
 
 Compression = Literal["gzip", "zstd"]
 
@@ -135,7 +136,7 @@ class CsvFile:
             return None
         columns = self._columns(names)
         return Pieces(
-            self.path,
+            LocalFile(self.path),
             self.dialect.header,
             columns,
             self._parse_options(names),

@@ -1,18 +1,17 @@
 """Parsing a CSV file in pieces, by several threads or several machines."""
 
 import codecs
-import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from util_services.ahead import computed_ahead
+from util_services.file_source import File, Read
 
 _LINE_FEED = 0x0A
 _ROW_BYTES = 64 << 10  # longer than nearly every row
@@ -28,10 +27,10 @@ class Pieces:
     Whether a line feed is inside quotes is not known where the file is cut. Each piece is therefore parsed with a row
     of our own at its end: if that row comes out as it is, the piece ended where a row ends, and so the next one begins
     where a row begins. The first piece begins rightly, hence all do up to the first that fails the test. A copy on
-    another machine, which sees the file under the same path, can parse some of the pieces.
+    another machine can parse some of the pieces.
 
     Args:
-        path: The file.
+        file: The file.
         header: Index of the line with the column names; ``None`` if there is none.
         columns: The column names, in order.
         parse: How cells are laid out; quoted line feeds are allowed.
@@ -42,14 +41,14 @@ class Pieces:
 
     def __init__(
         self,
-        path: Path,
+        file: File,
         header: int | None,
         columns: Sequence[str],
         parse: pacsv.ParseOptions,
         convert: pacsv.ConvertOptions,
         block_bytes: int,
     ) -> None:
-        self._path = path
+        self._file = file
         self._header = header
         self._columns = list(columns)
         self._parse = parse
@@ -60,11 +59,15 @@ class Pieces:
         self._windows = threading.local()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Pieces, (self._path, self._header, self._columns, self._parse, self._convert, self._block_bytes)
+        return Pieces, (self._file, self._header, self._columns, self._parse, self._convert, self._block_bytes)
+
+    def elsewhere(self, copy: File) -> "Pieces":
+        """Cut a copy of the file alike."""
+        return Pieces(copy, self._header, self._columns, self._parse, self._convert, self._block_bytes)
 
     def starts(self) -> range:
         """Give the place of each piece: it begins after the first line feed from that byte on."""
-        return range(0, self._path.stat().st_size, self._block_bytes)
+        return range(0, self._file.size(), self._block_bytes)
 
     def batches(self, starts: Iterable[int] | None = None, *, threads: int | None = None) -> Iterator[pa.RecordBatch]:
         """Parse the pieces, a few ahead of the consumer.
@@ -77,17 +80,14 @@ class Pieces:
             CutWithinARowError: At the first piece that cannot be trusted; all rows before it were given.
         """
         workers = threads or max(pa.cpu_count(), 1)
-        descriptor = os.open(self._path, os.O_RDONLY)
-        try:
-            parsed = partial(self._parsed, descriptor)
+        with self._file.opened() as read:
+            parsed = partial(self._parsed, read)
             yield from computed_ahead(
                 parsed, self.starts() if starts is None else starts, threads=workers, ahead=2 * workers
             )
-        finally:
-            os.close(descriptor)
 
-    def _parsed(self, descriptor: int, start: int) -> pa.RecordBatch:
-        piece = self._read(descriptor, start)
+    def _parsed(self, read_file: Read, start: int) -> pa.RecordBatch:
+        piece = self._read(read_file, start)
         in_file = start == 0 and self._header is not None
         read = pacsv.ReadOptions(
             use_threads=False,
@@ -107,14 +107,14 @@ class Pieces:
         (batch,) = rows.combine_chunks().to_batches()
         return batch.slice(0, last)
 
-    def _read(self, descriptor: int, start: int) -> pa.Buffer:
+    def _read(self, read_file: Read, start: int) -> pa.Buffer:
         """Read from after the first line feed at or after ``start`` to after the first one a block further on."""
         window = self._window()
         expected = min(self._block_bytes + _ROW_BYTES, 2 * self._block_bytes)
-        filled = os.preadv(descriptor, [memoryview(window)[:expected]], start)
+        filled = read_file(memoryview(window)[:expected], start)
         if filled == expected and window.find(b"\n", self._block_bytes, filled) < 0:  # a long row
             rest = memoryview(window)[filled : 2 * self._block_bytes]
-            filled += os.preadv(descriptor, [rest], start + filled)
+            filled += read_file(rest, start + filled)
 
         def after_line_feed(position: int) -> int:
             if found := window.find(b"\n", position, filled) + 1:

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from util_services.csv_files import CsvDialect
 from util_services.errors import DataServiceError
+from util_services.file_source import File, LocalFile
 from util_services.formats import scan
+from util_services.object_staging import object_staging
 
 ENGINE, SPARK_REMOTE, SPARK_MASTER = "ENGINE", "SPARK_REMOTE", "SPARK_MASTER"
 _KINDS = ("polars", "spark")
@@ -100,30 +102,42 @@ class PolarsEngine:
 
 
 class SparkEngine:
-    """Tables are evaluated by a Spark cluster, which sees the files under the same paths as this process.
+    """Tables are evaluated by a Spark cluster.
+
+    It sees files under the same paths as this process, unless ``STAGING_URI`` names a place in object storage: then it
+    reads copies there.
 
     Args:
         settings: How to reach it.
+        run_id: The run whose copies they are.
 
     Raises:
-        DataServiceError: If PySpark is missing or the cluster cannot be reached.
+        DataServiceError: If PySpark is missing, the cluster cannot be reached, or ``STAGING_URI`` is malformed.
     """
 
     kind = "spark"
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, run_id: str = "") -> None:
+        storage = object_staging()
         self.session = _session(settings)
+        self._run_id = run_id
+        for name, value in (storage.settings() if storage else {}).items():
+            self.session.conf.set(name, value)
 
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table whose rows Spark reads."""
         from util_services.engine_files import read
 
-        return read(self.session, path, dialect, limit_rows)
+        return read(self.session, path, dialect, limit_rows, self._shared)
+
+    def _shared(self, path: Path) -> File:
+        storage = object_staging()
+        return storage.send(path, self._run_id or "no-run") if storage else LocalFile(path)
 
 
-def start(settings: EngineSettings) -> Engine:
-    """Start, or reach, an engine."""
-    return SparkEngine(settings) if settings.kind == "spark" else PolarsEngine()
+def start(settings: EngineSettings, run_id: str = "") -> Engine:
+    """Start, or reach, an engine for a run."""
+    return SparkEngine(settings, run_id) if settings.kind == "spark" else PolarsEngine()
 
 
 def _session(settings: EngineSettings) -> Any:

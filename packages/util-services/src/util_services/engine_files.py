@@ -1,11 +1,13 @@
 """Files as Spark tables, parsed on the cluster by the parsers of this package, their rows numbered.
 
-All paths must be the same on this machine and on those of the cluster.
+They read a file under the path that it has here, or a copy of it in object storage.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,18 +19,32 @@ from util_services.csv_files import CsvDialect, CsvFile
 from util_services.csv_pieces import CutWithinARowError, Pieces
 from util_services.engine_rows import ROW, hide, is_hidden
 from util_services.errors import DataServiceError
+from util_services.file_source import File, LocalFile
 from util_services.formats import format_of, scan
 
 _SPECIAL = frozenset(".`")
 _PIECES_A_TASK = 4  # which take some seconds
 
 
-def read(session: Any, path: Path, dialect: CsvDialect, limit_rows: int | None) -> Any:
+def read(
+    session: Any,
+    path: Path,
+    dialect: CsvDialect,
+    limit_rows: int | None,
+    share: Callable[[Path], File] = LocalFile,
+) -> Any:
     """Give a file as a Spark table whose rows are numbered, parsed there as this process would parse it.
 
     A large CSV file is cut into pieces, for which see :class:`util_services.csv_pieces.Pieces`: they are parsed twice,
     first to see whether all can be trusted and how many rows each has. If one cannot be, and for files of all other
     kinds, one machine parses the whole.
+
+    Args:
+        session: The Spark session.
+        path: The file.
+        dialect: Layout of a CSV file.
+        limit_rows: Read only the first so many rows.
+        share: Gives the file to the machines of the cluster.
 
     Raises:
         DataServiceError: As :func:`util_services.formats.scan`, and if a column has a name that Spark cannot take.
@@ -37,16 +53,21 @@ def read(session: Any, path: Path, dialect: CsvDialect, limit_rows: int | None) 
     if layout.kind != "csv":
         kinds = _plain(scan(path, dialect).collect_schema())
         _check_names(kinds.names)
-        return hide(_parsed(session, lambda: _batches(path, dialect), kinds, limit_rows))
+        return hide(_parsed(session, share(path), partial(_batches, dialect=dialect), kinds, limit_rows))
     file = CsvFile(path, dialect, layout.compression)
     names = file.column_names()
     _check_names(names)
     kinds = pa.schema([(name, pa.string()) for name in names])
-    pieces = file.pieces(names)
-    counts = _rows_of(session, pieces) if pieces else None
-    if pieces and counts:
-        return hide(_parsed_in_pieces(session, pieces, counts, kinds, limit_rows))
-    return hide(_parsed(session, lambda: file.batches(names), kinds, limit_rows))
+    shared, pieces = share(path), file.pieces(names)
+    if pieces:
+        pieces = pieces.elsewhere(shared)
+        if counts := _rows_of(session, pieces):
+            return hide(_parsed_in_pieces(session, pieces, counts, kinds, limit_rows))
+
+    def batches(copy: Path) -> Iterator[pa.RecordBatch]:
+        return replace(file, path=copy).batches(names)
+
+    return hide(_parsed(session, shared, batches, kinds, limit_rows))
 
 
 def _plain(schema: pl.Schema) -> pa.Schema:
@@ -62,18 +83,25 @@ def _batches(path: Path, dialect: CsvDialect) -> Iterator[pa.RecordBatch]:
         yield from frame.to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()
 
 
-def _parsed(session: Any, batches: Any, kinds: pa.Schema, limit_rows: int | None) -> Any:
+def _parsed(
+    session: Any,
+    file: File,
+    batches: Callable[[Path], Iterator[pa.RecordBatch]],
+    kinds: pa.Schema,
+    limit_rows: int | None,
+) -> Any:
     types, schema = _numbered_types(kinds)
 
     def parse(starts: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         deque(starts, maxlen=0)  # a Python worker that has not read its input to the end is not used again
         row = 0
-        for batch in batches():
-            part = batch if limit_rows is None else batch.slice(0, limit_rows - row)
-            yield _numbered(part, row, schema)
-            row += part.num_rows
-            if row == limit_rows:
-                return
+        with file.whole() as path:
+            for batch in batches(path):
+                part = batch if limit_rows is None else batch.slice(0, limit_rows - row)
+                yield _numbered(part, row, schema)
+                row += part.num_rows
+                if row == limit_rows:
+                    return
 
     return session.range(0, 1, 1, 1).mapInArrow(parse, types)
 

@@ -1,6 +1,7 @@
 """Tables on Spark: staging as Parquet, and handing them over to this process in the order of their rows.
 
-All paths must be the same on this machine and on those of the cluster.
+A table has a path in the run's folder. Either it lies there, and the path must be the same on this machine and on those
+of the cluster; or it lies in object storage, and in its place is a file with its URI, of which a copy is there, too.
 """
 
 import shutil
@@ -10,14 +11,16 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from util_services.engine_batches import Counts
 from util_services.engine_rows import ROW, TALLY, counts_of, hide, is_hidden, shown
+from util_services.errors import DataServiceError
 from util_services.frames import Origins
+from util_services.object_staging import STAGING_URI, ObjectStaging, object_staging
 
 SPARK = ".spark"
 _SCANS = Origins[Path]()
+_NOTE = "note-"  # what the name of a copy of a file with a URI begins with
 _ROWS_A_FILE = 500_000  # so that several tasks can read what one has written
 
 
@@ -35,8 +38,7 @@ def stage(frame: Any, path: Path) -> Path:
 
     folder = path.with_name(path.name + SPARK)
     if staged := _SCANS.of(frame):
-        remove(folder)
-        folder.symlink_to(staged.resolve())
+        _link(staged, folder)
         return folder
     whole = shown(frame)
     if ROW not in whole.columns:
@@ -49,18 +51,66 @@ def stage(frame: Any, path: Path) -> Path:
 
 def _write(whole: Any, folder: Path) -> None:
     remove(folder)
-    whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(folder.as_uri(), compression="zstd")
+    storage = object_staging()
+    uri = storage.uri(folder) if storage else folder.as_uri()
+    whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(uri, compression="zstd")
+    if storage:
+        _point(folder, uri, storage)
+
+
+def _point(folder: Path, uri: str, storage: ObjectStaging) -> None:
+    folder.touch(mode=0o600)
+    folder.write_text(uri)
+    storage.note(_note_of(folder), uri)
+
+
+def _note_of(folder: Path) -> Path:
+    """Name the copy of a file with a URI, by which another process finds the table."""
+    return folder.with_name(f"{_NOTE}{folder.name}")
+
+
+def _link(staged: Path, folder: Path) -> None:
+    remove(folder)
+    if staged.is_file():
+        folder.hardlink_to(staged)
+        _storage().note(_note_of(folder), staged.read_text())
+    else:
+        folder.symlink_to(staged.resolve())
+
+
+def found(place: Path) -> list[Path]:
+    """Find the tables with that beginning of a path that another process has left in object storage."""
+    storage, here = object_staging(), []
+    notes = storage.noted(_note_of(place)) if storage else {}
+    for name, uri in sorted(notes.items()):
+        folder = place.with_name(name.removeprefix(_NOTE))
+        folder.touch(mode=0o600)
+        folder.write_text(uri)
+        here.append(folder)
+    return here
+
+
+def _storage() -> ObjectStaging:
+    if (storage := object_staging()) is None:
+        raise DataServiceError(
+            f"The run's tables are in object storage, which {STAGING_URI} does not name any more: set it as it was."
+        )
+    return storage
+
+
+def _uri(folder: Path) -> str:
+    return folder.read_text() if folder.is_file() else folder.as_uri()
 
 
 def _add_counts(session: Any, folder: Path, column: str, counts: Counts) -> None:
     """Take up what functions counted, once a batch; what was computed twice, as after a fault, is in the rows once."""
-    for row in session.read.parquet(folder.as_uri()).select(column).dropna().toLocalIterator():
+    for row in session.read.parquet(_uri(folder)).select(column).dropna().toLocalIterator():
         counts.add_taken(row[column])
 
 
 def load(session: Any, folder: Path) -> Any:
     """Give a staged table lazily, as it was."""
-    whole = session.read.parquet(folder.as_uri())
+    whole = session.read.parquet(_uri(folder))
     frame = hide(whole.drop(*(name for name in whole.columns if name.startswith(TALLY))))
     _SCANS.remember(frame, folder)
     return frame
@@ -68,12 +118,13 @@ def load(session: Any, folder: Path) -> Any:
 
 def rows(folder: Path) -> int:
     """Count the rows of a staged table."""
-    return sum(int(pq.read_metadata(part).num_rows) for part in _parts(folder))
+    count: int = _scan(folder).select(pl.len()).collect().item()
+    return count
 
 
 def columns(folder: Path) -> int:
     """Count the columns of a staged table."""
-    return sum(not is_hidden(name) for name in pq.read_schema(_parts(folder)[0]).names)
+    return sum(not is_hidden(name) for name in _scan(folder).collect_schema().names())
 
 
 def in_order(session: Any, folder: Path) -> pl.LazyFrame:
@@ -88,11 +139,16 @@ def in_slices(frame: Any, place: Path, function: Callable[[pl.LazyFrame, int], N
         frame: The table.
         place: A private path that nothing else uses.
         function: Takes the whole table, lazily, and the place of a slice's first row; of an empty table, 0. It is sent
-            to the machines of the cluster, and may be called twice for a slice.
+            to the machines of the cluster, and may be called twice for a slice; where they share no folder with this
+            process, it is called here.
         rows_a_slice: Rows of each slice but the last.
     """
     session, folder = frame.sparkSession, stage(frame, place)
     ordered, height = _sorted(session, folder), max(rows(folder), 1)
+    if ordered.is_file():
+        for first in range(0, height, rows_a_slice):
+            function(_scan(ordered), first)
+        return
 
     def call(places: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in places:
@@ -106,13 +162,15 @@ def in_slices(frame: Any, place: Path, function: Callable[[pl.LazyFrame, int], N
 
 def _sorted(session: Any, folder: Path) -> Path:
     ordered = folder.with_name(f"sorted-{folder.name}")
-    if not (ordered / "_SUCCESS").exists():
+    if not ordered.is_file() and not (ordered / "_SUCCESS").exists():
         _write(load(session, folder).in_order(), ordered)
     return ordered
 
 
 def _scan(folder: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(_parts(folder), glob=False)
+    if folder.is_file():
+        return _storage().scan(_uri(folder))
+    return pl.scan_parquet(sorted(folder.glob("part-*.parquet")), glob=False)
 
 
 def fetched(frame: Any, place: Path) -> pl.LazyFrame:
@@ -125,13 +183,14 @@ def fetched(frame: Any, place: Path) -> pl.LazyFrame:
     return in_order(frame.sparkSession, stage(frame, place))
 
 
-def _parts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("part-*.parquet"))
-
-
 def remove(folder: Path) -> None:
-    """Give up a staged table; where it is linked to, it is gone, too."""
+    """Give up a staged table; where it is linked to in a folder, it is gone, too."""
     if folder.is_symlink():
+        folder.unlink()
+    elif folder.is_file():
+        if folder.stat().st_nlink == 1:
+            storage = _storage()
+            storage.remove(f"{storage.key_of(_uri(folder))}/")
         folder.unlink()
     else:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,12 +6,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from util_services.access import input_file
+from util_services.connections import SELF
 from util_services.errors import DataServiceError
 from util_services.objects import download
 from util_services.resources import connect
 from util_services.staging import run_folder
 
-CONNECTION = "selfS3"
 _SCHEME = "s3://"
 
 
@@ -55,7 +55,7 @@ def opened(location: str, run_id: str, log: Callable[[str], object], key: str = 
     bucket, object_key = found
     path = run_folder(run_id) / f"side-{uuid4().hex}{''.join(Path(object_key).suffixes[-2:])}"
     try:
-        download(connect(CONNECTION).meta.client, bucket, object_key, path, log)
+        download(connect(SELF).meta.client, bucket, object_key, path, log)
         yield path
     finally:
         path.unlink(missing_ok=True)

@@ -14,12 +14,12 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from s3transfer.exceptions import S3DownloadFailedError, TransferNotDoneError
 
+from util_services.connections import MAX_CONCURRENCY
 from util_services.errors import DataServiceError, nearest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAX_CONCURRENCY = 8
 _PART_BYTES = 16 << 20
 _REPORT_SECONDS = 5.0
 _TRANSFER = TransferConfig(

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,11 +41,12 @@ from util_services.engine_rows import is_spark
 from util_services.engine_tables import SPARK
 from util_services.errors import DataServiceError
 from util_services.failures import reported
+from util_services.object_staging import STAGING_URI, ObjectStaging, object_staging
 from util_services.shelf import private
 from util_services.staged_tables import FRAME
 from util_services.texts import Text
 
-STAGING_DIR, STAGING_URI = "STAGING_DIR", "STAGING_URI"
+STAGING_DIR = "STAGING_DIR"
 RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _TEXT = ".text"
@@ -74,14 +76,15 @@ def staging_root() -> Path:
 
 
 def _shared_folder() -> str | None:
-    """Read the place that the machines of a cluster share with this one."""
+    """Read the place that the machines of a cluster share with this one, if it is a folder."""
     uri = os.environ.get(STAGING_URI)
-    if not uri:
+    if not uri or object_staging():
         return None
     path = uri.removeprefix("file://")
     if not path.startswith("/"):
         raise DataServiceError(
-            f"The environment variable {STAGING_URI} is not a folder that all machines share: give file:///path."
+            f"The environment variable {STAGING_URI} is not a folder that all machines share: give file:///path, or "
+            "s3a://bucket/prefix."
         )
     return path
 
@@ -186,13 +189,17 @@ class StagingIOManager(IOManager):
             if context.upstream_output is None:
                 raise DataServiceError(f"The input {context.name!r} has no upstream op: connect it to one.")
             place = _place(context.upstream_output)
-            staged = shelf.found(place.parent, f"{place.name}.")
+            staged = shelf.found(place.parent, f"{place.name}.") or self._found(place)
             if not staged:
                 raise DataServiceError(
                     f"The staged output of the step {context.upstream_output.step_key!r} is gone (it is kept for "
                     f"{_retention_hours():g} hours after a failed run): re-execute all steps."
                 )
             return self._load(staged[0], context.dagster_type.typing_type)
+
+    def _found(self, place: Path) -> list[Path]:
+        """Find what a run on Spark has left for another process that executes it again."""
+        return engine_tables.found(place.with_name(f"{place.name}.")) if self._engine.kind == "spark" else []
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         if isinstance(native, pl.LazyFrame):
@@ -321,17 +328,18 @@ def engine_staging_io_manager(context: InitResourceContext) -> Iterator[StagingI
         Failure: If a setting is malformed, PySpark is missing or the cluster cannot be reached.
     """
     with reported():
-        engine = start(EngineSettings.of(os.environ, **context.resource_config))
-    with running(context.run.run_id if context.run else "", engine):
+        run_id = context.run.run_id if context.run else ""
+        engine = start(EngineSettings.of(os.environ, **context.resource_config), run_id)
+    with running(run_id, engine):
         yield from _staging(context, engine)
 
 
 def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIOManager]:
     _exempt_from_collection()
     with reported():
-        root = staging_root()
+        root, storage = staging_root(), object_staging() if engine.kind == "spark" else None
         if context.instance:
-            sweep(root, context.instance, _retention_hours())
+            sweep(root, context.instance, _retention_hours(), storage)
     yield StagingIOManager(engine)
     if context.instance and context.run:
         folder = root / context.run.run_id
@@ -339,6 +347,9 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
         if _succeeded(context.instance, context.run):
             shelf.forget(folder)
             shutil.rmtree(folder, ignore_errors=True)
+            if storage:
+                with suppress(DataServiceError):  # what stays is swept
+                    storage.remove_run(context.run.run_id)
         else:  # failed, or other steps are executed by other processes
             shelf.write_out(folder)
 
@@ -358,24 +369,29 @@ def _succeeded(instance: DagsterInstance, run: DagsterRun) -> bool:
     return bool(planned) and planned <= done
 
 
-def sweep(root: Path, instance: DagsterInstance, retention_hours: float) -> None:
-    """Remove folders of ended runs that were last written to before the retention time.
+def sweep(root: Path, instance: DagsterInstance, retention_hours: float, storage: ObjectStaging | None = None) -> None:
+    """Remove folders, and objects, of ended runs that were last written to before the retention time.
 
     Args:
         root: The staging folder.
         instance: Tells which runs are still going on.
         retention_hours: How long a failed run's data is kept.
+        storage: Where such data are besides.
     """
+    oldest = time.time() - retention_hours * 3600
     for folder in root.iterdir():
-        try:
-            expired = time.time() - folder.stat().st_mtime > retention_hours * 3600
-        except FileNotFoundError:  # another run swept it
-            continue
-        if not expired:
-            continue
-        run = instance.get_run_by_id(folder.name)
-        if run is None or run.is_finished:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run swept it
+            if folder.stat().st_mtime < oldest and _is_over(folder.name, instance):
+                shutil.rmtree(folder, ignore_errors=True)
+    if storage:
+        for run_id, written in storage.runs().items():
+            if written.timestamp() < oldest and _is_over(run_id, instance):
+                storage.remove_run(run_id)
+
+
+def _is_over(run_id: str, instance: DagsterInstance) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is None or run.is_finished
 
 
 def _retention_hours() -> float:

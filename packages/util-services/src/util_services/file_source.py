@@ -1,0 +1,49 @@
+"""Where the bytes of a file come from that several machines read."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+Read = Callable[[memoryview, int], int]
+"""Fills memory with the bytes of a file from a place on, and tells how many there were; may be called in threads."""
+
+
+class File(Protocol):
+    """A file that other machines can read, too."""
+
+    def size(self) -> int:
+        """Tell its length in bytes."""
+
+    def opened(self) -> AbstractContextManager[Read]:
+        """Read any part of it, for as long as the block lasts."""
+
+    def whole(self) -> AbstractContextManager[Path]:
+        """Give it as a local file, for as long as the block lasts."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file that other machines see under the same path."""
+
+    path: Path
+
+    def size(self) -> int:
+        """Tell its length in bytes."""
+        return self.path.stat().st_size
+
+    @contextmanager
+    def opened(self) -> Iterator[Read]:
+        """Read any part of it, for as long as the block lasts."""
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            yield lambda memory, start: os.preadv(descriptor, [memory], start)
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def whole(self) -> Iterator[Path]:
+        """Give its path."""
+        yield self.path

@@ -1,0 +1,212 @@
+"""Tables and files of a run in object storage, for a cluster whose machines share no folder.
+
+Spark reads and writes its tables there itself, by ``s3a://`` of Hadoop; this process and functions of batches use boto3
+and Polars. The environment variable ``STAGING_URI`` names the place, the S3 connection ``selfS3`` how to get there.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import polars as pl
+
+from util_services.connections import SELF, Connection
+from util_services.errors import DataServiceError
+from util_services.file_source import Read
+from util_services.objects import download, explained, upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+STAGING_URI = "STAGING_URI"
+_RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as Dagster numbers them
+_PLACE = re.compile(r"s3a://([^\s/]+)/?([^\s]*)")
+
+
+@dataclass(frozen=True)
+class ObjectStaging:
+    """A place for the tables and files of runs.
+
+    Attributes:
+        bucket: Bucket name.
+        prefix: What all keys begin with; empty, or with a slash at its end.
+        connection: How to reach it.
+    """
+
+    bucket: str
+    prefix: str
+    connection: Connection
+
+    def uri(self, path: Path) -> str:
+        """Give the place of what has a path in a run's folder, for Spark."""
+        return f"s3a://{self.bucket}/{self.key(path)}"
+
+    def key(self, path: Path) -> str:
+        """Give the key, or beginning of keys, of what has a path in a run's folder."""
+        return f"{self.prefix}{path.parent.name}/{path.name}"
+
+    def key_of(self, uri: str) -> str:
+        """Give the key, or beginning of keys, of a place for Spark."""
+        return uri.removeprefix(f"s3a://{self.bucket}/")
+
+    def settings(self) -> dict[str, str]:
+        """Tell Spark how to reach this bucket, and no other; Hadoop's names (``fs.s3a.bucket.BUCKET.…``)."""
+        connection = self.connection
+        settings = {"path.style.access": "true", "endpoint.region": connection.region}
+        if connection.endpoint:
+            settings["endpoint"] = connection.endpoint
+            settings["connection.ssl.enabled"] = str(connection.endpoint.startswith("https:")).lower()
+        if connection.access_key and connection.secret_key:
+            settings |= {
+                "aws.credentials.provider": "org.apache.hadoop.fs.s3a.SimpleAWSCredentialsProvider",
+                "access.key": connection.access_key,
+                "secret.key": connection.secret_key,
+            }
+        return {f"fs.s3a.bucket.{self.bucket}.{name}": value for name, value in settings.items()}
+
+    def scan(self, uri: str) -> pl.LazyFrame:
+        """Give a table that Spark wrote, lazily, its files in the order of their names."""
+        files = [entry["Key"] for entry in self._listed(f"{self.key_of(uri)}/")]
+        connection = self.connection
+        options = {
+            "aws_region": connection.region,
+            "aws_virtual_hosted_style_request": "false",
+            "aws_allow_http": "true",
+        }
+        if connection.endpoint:
+            options["aws_endpoint_url"] = connection.endpoint
+        if connection.access_key and connection.secret_key:
+            options |= {"aws_access_key_id": connection.access_key, "aws_secret_access_key": connection.secret_key}
+        parts = [f"s3://{self.bucket}/{key}" for key in sorted(files) if key.endswith(".parquet")]
+        return pl.scan_parquet(parts, glob=False, storage_options=options)
+
+    def send(self, path: Path, run: str) -> "StagedFile":
+        """Store a file where the machines of a cluster can read it, until the run's end."""
+        key = f"{self.prefix}{run}/input-{uuid4().hex}/{path.name}"
+        done = upload(_client(self.connection), path, self.bucket, key, lambda _: None)
+        return StagedFile(self, key, done.size)
+
+    def note(self, path: Path, text: str) -> None:
+        """Store a short text under a path in a run's folder."""
+        client = _client(self.connection)
+        with explained(client, self.bucket, self.key(path)):
+            client.put_object(Bucket=self.bucket, Key=self.key(path), Body=text.encode())
+
+    def noted(self, beginning: Path) -> dict[str, str]:
+        """Give the texts that were stored under paths with that beginning, by the last part of the path."""
+        texts = {}
+        for key in (entry["Key"] for entry in self._listed(self.key(beginning))):
+            name = key.removeprefix(self.key(beginning.with_name("")))
+            if "/" not in name:
+                texts[name] = bytes(self._body(key)).decode()
+        return texts
+
+    def remove(self, beginning: str) -> None:
+        """Remove all objects whose key begins so."""
+        keys = [entry["Key"] for entry in self._listed(beginning)]
+        client = _client(self.connection)
+        with explained(client, self.bucket, beginning):
+            for key in keys:
+                client.delete_object(Bucket=self.bucket, Key=key)
+
+    def remove_run(self, run: str) -> None:
+        """Remove all that a run has left."""
+        self.remove(f"{self.prefix}{run}/")
+
+    def runs(self) -> dict[str, datetime]:
+        """Tell when each run that has left anything last wrote; what else lies there is none of our business."""
+        last: dict[str, datetime] = {}
+        for entry in self._listed(self.prefix):
+            run, written = entry["Key"].removeprefix(self.prefix).partition("/")[0], entry["LastModified"]
+            if _RUN.fullmatch(run):
+                last[run] = max(written, last.get(run, written))
+        return last
+
+    def read(self, key: str, memory: memoryview, start: int) -> int:
+        """Fill memory with the bytes of an object from a place on, of which there is at least one."""
+        found = self._body(key, Range=f"bytes={start}-{start + len(memory) - 1}")
+        memory[: len(found)] = found
+        return len(found)
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Store an object in a local file."""
+        download(_client(self.connection), self.bucket, key, path, lambda _: None)
+
+    def _body(self, key: str, **options: Any) -> bytes:
+        client = _client(self.connection)
+        with explained(client, self.bucket, key):
+            return client.get_object(Bucket=self.bucket, Key=key, **options)["Body"].read()
+
+    def _listed(self, beginning: str) -> list["ObjectTypeDef"]:
+        client = _client(self.connection)
+        with explained(client, self.bucket, beginning):
+            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=beginning)
+            return [entry for page in pages for entry in page.get("Contents", [])]
+
+
+@cache
+def _client(connection: Connection) -> "S3Client":
+    client: S3Client = connection.resource().meta.client
+    return client
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file in object storage, as :class:`util_services.file_source.File`.
+
+    Attributes:
+        staging: Where it lies.
+        key: Its key; the ending tells its format.
+        length: Its length in bytes.
+    """
+
+    staging: ObjectStaging
+    key: str
+    length: int
+
+    def size(self) -> int:
+        """Tell its length in bytes."""
+        return self.length
+
+    @contextmanager
+    def opened(self) -> Iterator[Read]:
+        """Read any part of it, for as long as the block lasts."""
+
+        def read(memory: memoryview, start: int) -> int:
+            return self.staging.read(self.key, memory, start) if start < self.length else 0
+
+        yield read
+
+    @contextmanager
+    def whole(self) -> Iterator[Path]:
+        """Give a private copy, for as long as the block lasts."""
+        with tempfile.TemporaryDirectory(prefix="simpl-") as folder:
+            path = Path(folder) / self.key.rpartition("/")[2]
+            self.staging.fetch(self.key, path)
+            yield path
+
+
+def object_staging() -> ObjectStaging | None:
+    """Give the place in object storage that ``STAGING_URI`` names; ``None`` if it names a folder, or nothing.
+
+    Raises:
+        DataServiceError: If it names no bucket, or a setting of the connection is malformed.
+    """
+    uri = os.environ.get(STAGING_URI) or ""
+    if not uri.startswith("s3a:"):
+        return None
+    if (found := _PLACE.fullmatch(uri)) is None:
+        raise DataServiceError(
+            f"The environment variable {STAGING_URI} names no place in object storage: give s3a://bucket/prefix."
+        )
+    bucket, prefix = found[1], found[2].strip("/")
+    return ObjectStaging(bucket, f"{prefix}/" if prefix else "", Connection.of(SELF))
