@@ -55,7 +55,13 @@ def with_s3a(folder: Path) -> dict[str, str]:
     assert spec is not None
     assert spec.origin is not None
     jar = folder / "s3a.jar"
-    wanted = ("org/apache/hadoop/fs/s3a/", "org/apache/hadoop/fs/s3native/", "com/amazonaws/", "org/apache/http/", "org/joda/time/")
+    wanted = (
+        "org/apache/hadoop/fs/s3a/",
+        "org/apache/hadoop/fs/s3native/",
+        "com/amazonaws/",
+        "org/apache/http/",
+        "org/joda/time/",
+    )
     with (
         zipfile.ZipFile(Path(spec.origin).parent / "backend" / "bin" / "h2o.jar") as whole,
         zipfile.ZipFile(jar, "w") as own,

@@ -1,53 +1,220 @@
 """Runs on a real Spark cluster whose machines share no folder: tables and files between steps are in object storage."""
 
+import gzip
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
-from spark_cluster import Cluster, missing_s3a, settings_of, with_s3a
-from spark_runs import outcome_of
+from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
+from spark_cluster import Cluster, connect_server, missing_s3a, settings_of, with_s3a
+from spark_runs import TESTS, failure, outcome_of, outputs, run
+from spark_sessions import logging_to
 
+from template_code_location.repository import defs
+from util_services import csv_files, staging
+from util_services.object_staging import object_staging
 from util_services.servers import ObjectStore
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 STAGING = "staging"
+CASES = [
+    "k_anonymity_job_s3",
+    "anonymise_job.yaml",
+    "clean_data_job.yaml",
+    "anonymise_pseudonymise_structured_job_s3",
+    "anonymise_pseudonymise_unstructured_job",
+    "profile_data_job",
+    "remove_duplicates_job",
+]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an operator sets.
+
+    Attributes:
+        environment: Environment variables.
+        event_logs: The folder to which Spark writes its event log.
+        s3a: Settings of Spark that load S3A.
+    """
+
+    environment: Mapping[str, str]
+    event_logs: Path
+    s3a: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
-def settings(
-    spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, str]:
-    """Environment variables that choose the cluster and a bucket for what is between steps."""
+def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Choice:
+    """The cluster, and a bucket for what is between steps."""
     if lack := missing_s3a():
         pytest.skip(lack)
     home = tmp_path_factory.mktemp("objects")
-    own = {name.replace(".", "_"): value for name, value in with_s3a(home).items()}
+    s3a = with_s3a(home)
+    own = {name.replace(".", "_"): value for name, value in s3a.items()} | logging_to(home / "events")
     _store.client().create_bucket(Bucket=STAGING)
-    return settings_of(spark_cluster, home, **own) | {"STAGING_URI": f"s3a://{STAGING}/runs"}
+    environment = settings_of(spark_cluster, home, **own) | {"STAGING_URI": f"s3a://{STAGING}/runs"}
+    return Choice(environment, home / "events", s3a)
 
 
 @pytest.fixture
-def on_objects(settings: Mapping[str, str], store: ObjectStore) -> Iterator[Callable[[], None]]:
+def on_objects(choice: Choice, store: ObjectStore) -> Iterator[Callable[[], None]]:
     """Switches the test over to Spark."""
     del store
     with pytest.MonkeyPatch.context() as patch:
-        yield lambda: [patch.setenv(name, value) for name, value in settings.items()] and None
+        yield lambda: [patch.setenv(name, value) for name, value in choice.environment.items()] and None
 
 
-def staged(s3: "S3Client") -> list[str]:
-    return [entry["Key"] for entry in s3.list_objects_v2(Bucket=STAGING).get("Contents", [])]
+def staged(store: ObjectStore) -> list[str]:
+    return [entry["Key"] for entry in store.client().list_objects_v2(Bucket=STAGING).get("Contents", [])]
 
 
-@pytest.mark.parametrize("case", ["k_anonymity_job"])
+@pytest.mark.parametrize("case", CASES)
 def test_a_job_gives_the_same(
-    case: str, samples: None, here: Path, on_objects: Callable[[], None], s3: "S3Client"
+    case: str, samples: None, here: Path, on_objects: Callable[[], None], store: ObjectStore
 ) -> None:
     del samples, here
     expected = outcome_of(case)
     assert expected.failure is None
     on_objects()
     assert outcome_of(case) == expected
-    assert staged(s3) == []
+    assert staged(store) == []
+
+
+def test_spark_connect_gives_the_same(
+    choice: Choice, spark_cluster: Cluster, samples: None, here: Path, store: ObjectStore
+) -> None:
+    del samples
+    expected = outcome_of("k_anonymity_job")
+    with connect_server(spark_cluster, choice.s3a) as remote:
+        environment = {**os.environ, **choice.environment, "SPARK_REMOTE": remote, "PYTHONPATH": str(TESTS)}
+        del environment["SPARK_MASTER"]
+        program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", "k_anonymity_job"]
+        done = subprocess.run(program, env=environment, cwd=here, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    assert pickle.loads((here / "outcomes").read_bytes()) == {"k_anonymity_job": expected}
+    assert staged(store) == []
+
+
+ROWS = "".join(f'{number},"{number % 7}, ""x"""\n' for number in range(3000))
+COPY = {
+    "clean_data": {"steps": [{"step": {"select_columns": {"columns": ["a", "b"]}}}]},
+    "write_df_to_csv": {"output_path": "output/out.csv"},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reading"),
+    [
+        ("in.csv", f"a,b\n{ROWS}".encode(), {}),
+        ("in.csv", f"a,b\n{ROWS}".encode(), {"limit_rows": 2000}),
+        ("in.csv", b'a,b\n1,"two\nlines"\n' * 400, {}),
+        ("in.csv.gz", gzip.compress(f"a,b\n{ROWS}".encode()), {}),
+        ("in.jsonl", b'{"a": 1, "b": "x"}\n{"a": null, "b": "y"}\n', {}),
+        ("in.csv", b"a,b\n", {}),
+    ],
+)
+def test_files_are_read_by_the_cluster_from_copies(
+    name: str,
+    content: bytes,
+    reading: dict[str, Any],
+    on_objects: Callable[[], None],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 4096)  # several pieces
+    (here / name).write_bytes(content)
+    copy = {"read_csv_to_df": {"input_path": name} | reading, **COPY}
+    assert run("clean_data_job", **copy).success
+    expected = outputs(here)
+    on_objects()
+    assert run("clean_data_job", **copy).success
+    assert outputs(here) == expected
+
+
+def test_parts_are_those_of_a_run_without_spark(on_objects: Callable[[], None], here: Path) -> None:
+    (here / "in.csv").write_text(f"a,b\n{ROWS}")
+    copy = {"read_csv_to_df": {"input_path": "in.csv"}, **COPY}
+    copy["write_df_to_csv"] = {"output_path": "parts.csv", "single_object": False}
+    assert run("clean_data_job", **copy).success
+    expected = {path.name: path.read_bytes() for path in (here / "parts.csv").iterdir()}
+    shutil.rmtree(here / "parts.csv")
+    on_objects()
+    assert run("clean_data_job", **copy).success
+    assert {path.name: path.read_bytes() for path in (here / "parts.csv").iterdir()} == expected
+
+
+def test_a_fault_in_a_file_is_told_in_one_sentence(on_objects: Callable[[], None], here: Path) -> None:
+    (here / "in.csv").write_text("a,b\n1,2\n3\n")
+    on_objects()
+    told = failure(run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY))
+    assert told.startswith("Row 3 of the input file has 1 cells where the header has 2: mend that row")
+    assert outputs(here) == {}
+
+
+def test_a_missing_bucket_is_told_in_one_sentence(
+    on_objects: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "in.csv").write_text("a,b\n1,2\n")
+    on_objects()
+    monkeypatch.setenv("STAGING_URI", "s3a://not-there/runs")
+    result = run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY)
+    told = [str(event.event_specific_data) for event in result.all_events if event.is_failure]
+    assert any(
+        "What STAGING_URI names cannot be used, as the bucket 'not-there' does not exist" in each for each in told
+    )
+
+
+def test_credentials_are_in_no_event_log(
+    choice: Choice, on_objects: Callable[[], None], here: Path, store: ObjectStore
+) -> None:
+    (here / "in.csv").write_text("a,b\n1,2\n")
+    on_objects()
+    assert run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY).success
+    written = "".join(path.read_text() for path in choice.event_logs.iterdir())
+    assert f"s3a://{STAGING}/runs" in written
+    assert store.secret_key not in written
+
+
+def cleaning() -> JobDefinition:
+    return defs.resolve_job_def("clean_data_job")
+
+
+def test_a_failed_run_is_executed_again_from_its_failure_by_another_pod(
+    on_objects: Callable[[], None],
+    here: Path,
+    store: ObjectStore,
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (here / "in.csv").write_text("a,b\n1,2\n")
+    (here / "output").write_text("in the way of a folder")
+    config = {
+        "ops": {name: {"config": op} for name, op in {"read_csv_to_df": {"input_path": "in.csv"}, **COPY}.items()}
+    }
+    on_objects()
+    failed = execute_job(reconstructable(cleaning), instance, run_config=config, raise_on_error=False)
+    assert not failed.success
+    assert any(re.search(rf"runs/{failed.run_id}/.*\.parquet$", key) for key in staged(store))
+    shutil.rmtree(staging.staging_root())  # the other pod has a folder of its own
+    (here / "output").unlink()
+    (here / "in.csv").unlink()
+    again = ReexecutionOptions.from_failure(failed.run_id, instance)
+    with execute_job(reconstructable(cleaning), instance, run_config=config, reexecution_options=again) as result:
+        assert result.success
+    assert outputs(here)["out.csv"] == b"a,b\n1,2\n"
+    storage = object_staging()
+    assert storage is not None
+    store.client().put_object(Bucket=STAGING, Key="runs/of-somebody-else/in.csv", Body=b"")
+    staging.sweep(staging.staging_root(), instance, timedelta(days=1).total_seconds() / 3600, storage)
+    assert any(failed.run_id in key for key in staged(store))
+    staging.sweep(staging.staging_root(), instance, 0, storage)
+    assert staged(store) == ["runs/of-somebody-else/in.csv"]
+    store.client().delete_object(Bucket=STAGING, Key="runs/of-somebody-else/in.csv")

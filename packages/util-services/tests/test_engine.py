@@ -12,6 +12,8 @@ from util_services.engine import EngineSettings, PolarsEngine, engine_of, runnin
 from util_services.engine_rows import is_spark
 from util_services.errors import DataServiceError
 from util_services.failures import reported
+from util_services.resources import connect
+from util_services.servers import ObjectStore
 from util_services.staging import engine_staging_io_manager, staging_root
 
 
@@ -93,9 +95,28 @@ def test_staging_is_on_a_folder_that_all_machines_share(monkeypatch: pytest.Monk
     monkeypatch.setenv("STAGING_URI", (tmp_path / "shared").as_uri())
     assert staging_root() == tmp_path / "shared"
     assert staging_root().stat().st_mode & 0o777 == 0o700
-    monkeypatch.setenv("STAGING_URI", "s3a://bucket/staging")
-    with pytest.raises(DataServiceError, match="STAGING_URI is not a folder that all machines share"):
-        staging_root()
+    for uri, sentence in (
+        ("hdfs://host/staging", "STAGING_URI is not a folder that all machines share: give file:///path, or s3a://"),
+        ("s3a:///staging", "STAGING_URI names no place in object storage: give s3a://bucket/prefix"),
+    ):
+        monkeypatch.setenv("STAGING_URI", uri)
+        with pytest.raises(DataServiceError, match=sentence):
+            staging_root()
+
+
+def test_the_bucket_of_what_is_between_steps_is_not_for_jobs(
+    store: ObjectStore, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del store
+    client = connect("selfS3").meta.client
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    monkeypatch.setenv("STAGING_URI", f"s3a://{bucket}/runs")
+    for request in (
+        lambda: client.list_objects_v2(Bucket=bucket),
+        lambda: client.copy_object(Bucket="another", Key="x", CopySource=f"{bucket}/runs/x"),
+    ):
+        with pytest.raises(DataServiceError, match=f"'{bucket}' is that of STAGING_URI, which no job may use"):
+            request()
 
 
 def test_a_sentence_from_a_worker_is_told_as_it_is() -> None:

@@ -1,4 +1,4 @@
-"""Which files and buckets a run may touch: DATA_ROOT and S3_ALLOWED_BUCKETS.
+"""Which files and buckets a run may touch: DATA_ROOT and S3_ALLOWED_BUCKETS, and never the bucket of STAGING_URI.
 
 Values in a run config may come from an outsider, so both are checked where they are used.
 """
@@ -10,6 +10,8 @@ from util_services.errors import DataServiceError
 
 DATA_ROOT = "DATA_ROOT"
 ALLOWED_BUCKETS = "S3_ALLOWED_BUCKETS"
+STAGING_URI = "STAGING_URI"
+_OBJECTS = "s3a://"
 
 
 def data_path(path: str) -> Path:
@@ -74,13 +76,35 @@ def allowed_buckets() -> frozenset[str] | None:
 
 
 def check_bucket(bucket: str) -> None:
-    """Refuse a bucket that the operator did not allow.
+    """Refuse a bucket that the operator did not allow, and that of what is between steps.
 
     Raises:
-        DataServiceError: If ``S3_ALLOWED_BUCKETS`` is set and does not list the bucket.
+        DataServiceError: If ``S3_ALLOWED_BUCKETS`` is set and does not list the bucket, or ``STAGING_URI`` is in it:
+            there are tables of other runs, and values that runs trust.
     """
+    if (staging := staging_place()) and bucket == staging[0]:
+        raise DataServiceError(
+            f"The bucket {bucket!r} is that of {STAGING_URI}, which no job may use: use another bucket."
+        )
     allowed = allowed_buckets()
     if allowed is not None and bucket not in allowed:
         raise DataServiceError(
             f"The bucket {bucket!r} is not one that {ALLOWED_BUCKETS} allows: use another or ask the operator."
         )
+
+
+def staging_place() -> tuple[str, str] | None:
+    """Give the bucket and the prefix that ``STAGING_URI`` names; ``None`` if it names a folder, or nothing.
+
+    Raises:
+        DataServiceError: If it names no bucket.
+    """
+    uri = os.environ.get(STAGING_URI) or ""
+    if not uri.startswith(_OBJECTS):
+        return None
+    bucket, _, prefix = uri.removeprefix(_OBJECTS).partition("/")
+    if not bucket:
+        raise DataServiceError(
+            f"The environment variable {STAGING_URI} names no place in object storage: give s3a://bucket/prefix."
+        )
+    return bucket, prefix.strip("/")

@@ -12,15 +12,16 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from util_services.access import STAGING_URI
 from util_services.engine_batches import Counts
 from util_services.engine_rows import ROW, TALLY, counts_of, hide, is_hidden, shown
 from util_services.errors import DataServiceError
 from util_services.frames import Origins
-from util_services.object_staging import STAGING_URI, ObjectStaging, object_staging
+from util_services.object_staging import ObjectStaging, object_staging
 
 SPARK = ".spark"
 _SCANS = Origins[Path]()
-_NOTE = "note-"  # what the name of a copy of a file with a URI begins with
+_NO_S3A = ("S3AFileSystem not found", 'No FileSystem for scheme "s3a"')
 _ROWS_A_FILE = 500_000  # so that several tasks can read what one has written
 
 
@@ -53,7 +54,15 @@ def _write(whole: Any, folder: Path) -> None:
     remove(folder)
     storage = object_staging()
     uri = storage.uri(folder) if storage else folder.as_uri()
-    whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(uri, compression="zstd")
+    try:
+        whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(uri, compression="zstd")
+    except Exception as error:
+        if storage and any(sign in str(error) for sign in _NO_S3A):
+            raise DataServiceError(
+                f"Spark cannot reach {STAGING_URI}, as it has no S3A: add hadoop-aws, of the version of its Hadoop, to "
+                "driver and executors, or give a folder that all machines share."
+            ) from None
+        raise
     if storage:
         _point(folder, uri, storage)
 
@@ -61,33 +70,16 @@ def _write(whole: Any, folder: Path) -> None:
 def _point(folder: Path, uri: str, storage: ObjectStaging) -> None:
     folder.touch(mode=0o600)
     folder.write_text(uri)
-    storage.note(_note_of(folder), uri)
-
-
-def _note_of(folder: Path) -> Path:
-    """Name the copy of a file with a URI, by which another process finds the table."""
-    return folder.with_name(f"{_NOTE}{folder.name}")
+    storage.keep(folder)
 
 
 def _link(staged: Path, folder: Path) -> None:
     remove(folder)
     if staged.is_file():
         folder.hardlink_to(staged)
-        _storage().note(_note_of(folder), staged.read_text())
+        _storage().keep(folder)
     else:
         folder.symlink_to(staged.resolve())
-
-
-def found(place: Path) -> list[Path]:
-    """Find the tables with that beginning of a path that another process has left in object storage."""
-    storage, here = object_staging(), []
-    notes = storage.noted(_note_of(place)) if storage else {}
-    for name, uri in sorted(notes.items()):
-        folder = place.with_name(name.removeprefix(_NOTE))
-        folder.touch(mode=0o600)
-        folder.write_text(uri)
-        here.append(folder)
-    return here
 
 
 def _storage() -> ObjectStaging:

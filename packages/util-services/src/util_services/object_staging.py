@@ -4,7 +4,6 @@ Spark reads and writes its tables there itself, by ``s3a://`` of Hadoop; this pr
 and Polars. The environment variable ``STAGING_URI`` names the place, the S3 connection ``selfS3`` how to get there.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from uuid import uuid4
 
 import polars as pl
 
+from util_services.access import STAGING_URI, staging_place
 from util_services.connections import SELF, Connection
 from util_services.errors import DataServiceError
 from util_services.file_source import Read
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
-STAGING_URI = "STAGING_URI"
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as Dagster numbers them
-_PLACE = re.compile(r"s3a://([^\s/]+)/?([^\s]*)")
 
 
 @dataclass(frozen=True)
@@ -92,29 +90,33 @@ class ObjectStaging:
     def send(self, path: Path, run: str) -> "StagedFile":
         """Store a file where the machines of a cluster can read it, until the run's end."""
         key = f"{self.prefix}{run}/input-{uuid4().hex}/{path.name}"
-        done = upload(_client(self.connection), path, self.bucket, key, lambda _: None)
+        with _told():
+            done = upload(_client(self.connection), path, self.bucket, key, lambda _: None)
         return StagedFile(self, key, done.size)
 
-    def note(self, path: Path, text: str) -> None:
-        """Store a short text under a path in a run's folder."""
-        client = _client(self.connection)
-        with explained(client, self.bucket, self.key(path)):
-            client.put_object(Bucket=self.bucket, Key=self.key(path), Body=text.encode())
+    def keep(self, path: Path) -> None:
+        """Store a file of a run's folder, too, for another process that executes the run again."""
+        with _told():
+            upload(_client(self.connection), path, self.bucket, self._kept(path), lambda _: None)
 
-    def noted(self, beginning: Path) -> dict[str, str]:
-        """Give the texts that were stored under paths with that beginning, by the last part of the path."""
-        texts = {}
-        for key in (entry["Key"] for entry in self._listed(self.key(beginning))):
-            name = key.removeprefix(self.key(beginning.with_name("")))
-            if "/" not in name:
-                texts[name] = bytes(self._body(key)).decode()
-        return texts
+    def kept(self, beginning: Path) -> list[Path]:
+        """Fetch the files that were stored whose paths begin so."""
+        folder, found = self._kept(beginning).removesuffix(beginning.name), []
+        for entry in self._listed(self._kept(beginning)):
+            path = beginning.with_name(entry["Key"].removeprefix(folder))
+            path.touch(mode=0o600)
+            self.fetch(entry["Key"], path)
+            found.append(path)
+        return found
+
+    def _kept(self, path: Path) -> str:
+        return f"{self.prefix}{path.parent.name}/kept/{path.name}"
 
     def remove(self, beginning: str) -> None:
         """Remove all objects whose key begins so."""
         keys = [entry["Key"] for entry in self._listed(beginning)]
         client = _client(self.connection)
-        with explained(client, self.bucket, beginning):
+        with _explained(client, self.bucket, beginning):
             for key in keys:
                 client.delete_object(Bucket=self.bucket, Key=key)
 
@@ -139,18 +141,37 @@ class ObjectStaging:
 
     def fetch(self, key: str, path: Path) -> None:
         """Store an object in a local file."""
-        download(_client(self.connection), self.bucket, key, path, lambda _: None)
+        with _told():
+            download(_client(self.connection), self.bucket, key, path, lambda _: None)
 
     def _body(self, key: str, **options: Any) -> bytes:
         client = _client(self.connection)
-        with explained(client, self.bucket, key):
+        with _explained(client, self.bucket, key):
             return client.get_object(Bucket=self.bucket, Key=key, **options)["Body"].read()
 
     def _listed(self, beginning: str) -> list["ObjectTypeDef"]:
         client = _client(self.connection)
-        with explained(client, self.bucket, beginning):
+        with _explained(client, self.bucket, beginning):
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=beginning)
             return [entry for page in pages for entry in page.get("Contents", [])]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in the sentence that tells what went wrong with the storage that it is the operator's."""
+    try:
+        yield
+    except DataServiceError as error:
+        sentence = str(error)
+        raise DataServiceError(
+            f"What {STAGING_URI} names cannot be used, as {sentence[0].lower()}{sentence[1:]}"
+        ) from None
+
+
+@contextmanager
+def _explained(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
+    with _told(), explained(client, bucket, key):
+        yield
 
 
 @cache
@@ -201,12 +222,7 @@ def object_staging() -> ObjectStaging | None:
     Raises:
         DataServiceError: If it names no bucket, or a setting of the connection is malformed.
     """
-    uri = os.environ.get(STAGING_URI) or ""
-    if not uri.startswith("s3a:"):
+    if (place := staging_place()) is None:
         return None
-    if (found := _PLACE.fullmatch(uri)) is None:
-        raise DataServiceError(
-            f"The environment variable {STAGING_URI} names no place in object storage: give s3a://bucket/prefix."
-        )
-    bucket, prefix = found[1], found[2].strip("/")
+    bucket, prefix = place
     return ObjectStaging(bucket, f"{prefix}/" if prefix else "", Connection.of(SELF))

@@ -92,7 +92,7 @@ def in_steps(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 def read(path: Path, reader: Callable[[Path], Any]) -> Any:
     """Read a staged table with another engine, which needs it as one file."""
-    if not _is_amended(path) and not shelf.is_held(path):
+    if is_one_file(path):
         return reader(path)
     whole = shelf.private(path.with_name(f"whole-{path.name}"))
     try:
@@ -100,6 +100,11 @@ def read(path: Path, reader: Callable[[Path], Any]) -> Any:
         return reader(whole)
     finally:
         whole.unlink()
+
+
+def is_one_file(path: Path) -> bool:
+    """Tell whether all of a staged table is in the file of that path."""
+    return not _is_amended(path) and not shelf.is_held(path)
 
 
 def rows(path: Path) -> int:

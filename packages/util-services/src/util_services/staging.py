@@ -36,12 +36,13 @@ from dagster import (
 )
 
 from util_services import engine_tables, shelf, staged_tables
+from util_services.access import STAGING_URI
 from util_services.engine import Engine, EngineSettings, PolarsEngine, running, start
 from util_services.engine_rows import is_spark
 from util_services.engine_tables import SPARK
 from util_services.errors import DataServiceError
 from util_services.failures import reported
-from util_services.object_staging import STAGING_URI, ObjectStaging, object_staging
+from util_services.object_staging import ObjectStaging, object_staging
 from util_services.shelf import private
 from util_services.staged_tables import FRAME
 from util_services.texts import Text
@@ -166,7 +167,9 @@ class StagingIOManager(IOManager):
         with reported():
             place = _place(context)
             if isinstance(obj, str | Text):
-                _stage_text(obj, place.with_name(place.name + _TEXT))
+                path = place.with_name(place.name + _TEXT)
+                _stage_text(obj, path)
+                self._keep(path)
                 return
             native = nw.to_native(obj, pass_through=True)
             if is_spark(native):
@@ -175,10 +178,13 @@ class StagingIOManager(IOManager):
                 context.add_output_metadata({"rows": rows, "columns": columns})
                 return
             if not isinstance(native, pl.LazyFrame | pl.DataFrame | pd.DataFrame | pa.Table):
-                with private(place.with_name(place.name + _OBJECT)).open("wb") as file:
+                path = private(place.with_name(place.name + _OBJECT))
+                with path.open("wb") as file:
                     pickle.dump(obj, file)
+                self._keep(path)
                 return
             path = self._stage(native, place, _kind_of(obj))
+            self._keep(path)
             if path.suffix == FRAME:
                 columns = native.collect_schema().len() if isinstance(native, pl.LazyFrame) else native.shape[1]
                 context.add_output_metadata({"rows": staged_tables.rows(path), "columns": columns})
@@ -189,7 +195,7 @@ class StagingIOManager(IOManager):
             if context.upstream_output is None:
                 raise DataServiceError(f"The input {context.name!r} has no upstream op: connect it to one.")
             place = _place(context.upstream_output)
-            staged = shelf.found(place.parent, f"{place.name}.") or self._found(place)
+            staged = shelf.found(place.parent, f"{place.name}.") or self._kept(place)
             if not staged:
                 raise DataServiceError(
                     f"The staged output of the step {context.upstream_output.step_key!r} is gone (it is kept for "
@@ -197,9 +203,18 @@ class StagingIOManager(IOManager):
                 )
             return self._load(staged[0], context.dagster_type.typing_type)
 
-    def _found(self, place: Path) -> list[Path]:
-        """Find what a run on Spark has left for another process that executes it again."""
-        return engine_tables.found(place.with_name(f"{place.name}.")) if self._engine.kind == "spark" else []
+    def _keep(self, path: Path) -> None:
+        """Keep a file where another process finds it that executes the run again, as it does Spark's tables."""
+        storage = self._storage()
+        if storage and staged_tables.is_one_file(path):
+            storage.keep(path)
+
+    def _kept(self, place: Path) -> list[Path]:
+        storage = self._storage()
+        return storage.kept(place.with_name(f"{place.name}.")) if storage else []
+
+    def _storage(self) -> ObjectStaging | None:
+        return object_staging() if self._engine.kind == "spark" else None
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         if isinstance(native, pl.LazyFrame):
