@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
@@ -20,9 +20,12 @@ from spark_runs import TESTS, failure, outcome_of, outputs, run
 from spark_sessions import logging_to
 
 from template_code_location.repository import defs
-from util_services import csv_files, staging
+from util_services import csv_files, engine_files, objects, ops, staging
 from util_services.object_staging import object_staging
 from util_services.servers import ObjectStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 STAGING = "staging"
 CASES = [
@@ -137,6 +140,58 @@ def test_files_are_read_by_the_cluster_from_copies(
     on_objects()
     assert run("clean_data_job", **copy).success
     assert outputs(here) == expected
+
+
+def test_an_object_is_read_by_the_cluster_itself(
+    on_objects: Callable[[], None],
+    here: Path,
+    bucket: str,
+    s3: "S3Client",
+    store: ObjectStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del here
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(engine_files, "_SMALL_BYTES", 4096)
+    content = f"a,b\n{ROWS}".encode()
+    s3.put_object(Bucket=bucket, Key="in.csv", Body=content)
+    copy = {
+        "read_csv_from_s3": {"bucket_name": bucket, "file_key": "in.csv"},
+        "clean_data": COPY["clean_data"],
+        "write_csv_to_s3": {"bucket_name": bucket, "file_key": "out.csv"},
+    }
+    on_objects()
+    fetched: list[str] = []
+    monkeypatch.setattr(ops, "download", lambda *given: fetched.append(given[2]) or objects.download(*given))
+    assert run("clean_data_job_s3", **copy).success
+    assert s3.get_object(Bucket=bucket, Key="out.csv")["Body"].read() == content
+    assert fetched == []
+    assert staged(store) == []
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_told_in_one_sentence(
+    on_objects: Callable[[], None], here: Path, bucket: str, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del here
+    monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(engine_files, "_SMALL_BYTES", 4096)
+    s3.put_object(Bucket=bucket, Key="in.csv", Body=f"a,b\n{ROWS}".encode())
+    parsed_in_pieces = engine_files._parsed_in_pieces
+
+    def replaced(*given: Any) -> Any:
+        s3.put_object(Bucket=bucket, Key="in.csv", Body=f"a,b\n{ROWS.replace('x', 'y')}".encode())
+        return parsed_in_pieces(*given)
+
+    monkeypatch.setattr(engine_files, "_parsed_in_pieces", replaced)
+    on_objects()
+    copy = {
+        "read_csv_from_s3": {"bucket_name": bucket, "file_key": "in.csv"},
+        "clean_data": COPY["clean_data"],
+        "write_csv_to_s3": {"bucket_name": bucket, "file_key": "out.csv"},
+    }
+    told = failure(run("clean_data_job_s3", **copy))
+    assert told.startswith(f"The object 'in.csv' in the bucket '{bucket}' changed while it was read")
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["in.csv"]
 
 
 def test_parts_are_those_of_a_run_without_spark(on_objects: Callable[[], None], here: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import boto3
 from botocore.config import Config
@@ -12,7 +13,7 @@ from util_services.errors import DataServiceError
 from util_services.settings import whole_number
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3ServiceResource
+    from mypy_boto3_s3 import S3Client, S3ServiceResource
 
 SELF = "selfS3"
 """The connection to the storage of the participant's own node."""
@@ -71,7 +72,7 @@ class Connection:
         # Storage other than AWS often rejects the newer trailing checksums; sizes are verified after every transfer.
         checksums: Literal["when_required", "when_supported"] = "when_required" if self.endpoint else "when_supported"
         # A session of its own: boto3's default session is not safe to share between threads.
-        return boto3.session.Session().resource(
+        s3: S3ServiceResource = boto3.session.Session().resource(
             "s3",
             endpoint_url=self.endpoint,
             aws_access_key_id=self.access_key,
@@ -87,6 +88,16 @@ class Connection:
                 response_checksum_validation=checksums,
             ),
         )
+        _OF_CLIENTS[s3.meta.client] = self
+        return s3
+
+
+_OF_CLIENTS: "WeakKeyDictionary[S3Client, Connection]" = WeakKeyDictionary()
+
+
+def connection_of(client: "S3Client") -> Connection | None:
+    """Tell through which connection a client works; ``None`` for one that somebody else made."""
+    return _OF_CLIENTS.get(client)
 
 
 def _variable(connection: str, setting: str) -> str:

@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 
 from util_services.csv_pieces import CutWithinARowError, Pieces, memory_pool
 from util_services.errors import DataServiceError
-from util_services.file_source import LocalFile
+from util_services.file_source import File, LocalFile
 
 Compression = Literal["gzip", "zstd"]
 
@@ -126,17 +126,23 @@ class CsvFile:
             return self._batches_of(pieces, names)
         return _read_ahead(self._batches(names))
 
-    def pieces(self, names: list[str]) -> Pieces | None:
-        """Cut a large file into pieces that are parsed in parallel, if a line end can be found without decoding."""
+    def pieces(self, names: list[str], copy: File | None = None) -> Pieces | None:
+        """Cut a large file into pieces that are parsed in parallel, if a line end can be found without decoding.
+
+        Args:
+            names: The column names.
+            copy: Another place where its bytes are, for parsing elsewhere.
+        """
+        file = copy or LocalFile(self.path)
         if (
             self.compression is not None
             or codec_of(self.dialect.encoding) != "utf-8"
-            or self.path.stat().st_size <= 2 * _BLOCK_BYTES
+            or file.size() <= 2 * _BLOCK_BYTES
         ):
             return None
         columns = self._columns(names)
         return Pieces(
-            LocalFile(self.path),
+            file,
             self.dialect.header,
             columns,
             self._parse_options(names),

@@ -61,10 +61,6 @@ class Pieces:
     def __reduce__(self) -> tuple[Any, ...]:
         return Pieces, (self._file, self._header, self._columns, self._parse, self._convert, self._block_bytes)
 
-    def elsewhere(self, copy: File) -> "Pieces":
-        """Cut a copy of the file alike."""
-        return Pieces(copy, self._header, self._columns, self._parse, self._convert, self._block_bytes)
-
     def starts(self) -> range:
         """Give the place of each piece: it begins after the first line feed from that byte on."""
         return range(0, self._file.size(), self._block_bytes)

@@ -7,13 +7,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from util_services.connections import connection_of
 from util_services.csv_files import CsvDialect
 from util_services.errors import DataServiceError
 from util_services.file_source import File, LocalFile
 from util_services.formats import scan
 from util_services.object_staging import object_staging
+from util_services.objects import explained
+from util_services.stored_files import StoredFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ENGINE, SPARK_REMOTE, SPARK_MASTER = "ENGINE", "SPARK_REMOTE", "SPARK_MASTER"
 _KINDS = ("polars", "spark")
@@ -90,6 +96,11 @@ class Engine(Protocol):
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table lazily; see :func:`util_services.formats.scan`."""
 
+    def scan_object(
+        self, client: "S3Client", bucket: str, key: str, dialect: CsvDialect, *, limit_rows: int | None = None
+    ) -> tuple[Any, StoredFile] | None:
+        """Give an object as a table lazily, and what was read; ``None`` if it must be fetched first."""
+
 
 class PolarsEngine:
     """Tables are evaluated in this process, in bounded memory."""
@@ -99,6 +110,11 @@ class PolarsEngine:
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Scan a table with Polars."""
         return scan(path, dialect, limit_rows=limit_rows)
+
+    def scan_object(
+        self, client: "S3Client", bucket: str, key: str, dialect: CsvDialect, *, limit_rows: int | None = None
+    ) -> None:
+        """An object is fetched first."""
 
 
 class SparkEngine:
@@ -129,6 +145,25 @@ class SparkEngine:
         from util_services.engine_files import read
 
         return read(self.session, path, dialect, limit_rows, self._shared)
+
+    def scan_object(
+        self, client: "S3Client", bucket: str, key: str, dialect: CsvDialect, *, limit_rows: int | None = None
+    ) -> tuple[Any, StoredFile] | None:
+        """Give an object as a table that Spark's machines read themselves, if these use object storage anyway.
+
+        Raises:
+            DataServiceError: As :func:`util_services.objects.download`.
+        """
+        from util_services.engine_files import read_stored
+
+        connection = connection_of(client)
+        if connection is None or object_staging() is None:
+            return None
+        with explained(client, bucket, key):
+            head = client.head_object(Bucket=bucket, Key=key)
+        stored = StoredFile(connection, bucket, key, head["ContentLength"], head["ETag"].strip('"'))
+        table = read_stored(self.session, stored, dialect, limit_rows)
+        return None if table is None else (table, stored)
 
     def _shared(self, path: Path) -> File:
         storage = object_staging()

@@ -21,8 +21,11 @@ from util_services.engine_rows import ROW, hide, is_hidden
 from util_services.errors import DataServiceError
 from util_services.file_source import File, LocalFile
 from util_services.formats import format_of, scan
+from util_services.stored_files import StoredFile
 
 _SPECIAL = frozenset(".`")
+_HEAD_BYTES = 1 << 20
+_SMALL_BYTES = 8 << 20
 _PIECES_A_TASK = 4  # which take some seconds
 
 
@@ -56,13 +59,34 @@ def read(
         return hide(_parsed(session, share(path), partial(_batches, dialect=dialect), kinds, limit_rows))
     file = CsvFile(path, dialect, layout.compression)
     names = file.column_names()
+    return _csv(session, file, names, share(path), limit_rows)
+
+
+def read_stored(session: Any, stored: StoredFile, dialect: CsvDialect, limit_rows: int | None) -> Any | None:
+    """Give an object as a Spark table whose machines read it themselves; see :func:`read`.
+
+    Returns:
+        ``None`` for a file of which more than the beginning has to be known first: a small one, and any but
+        uncompressed CSV.
+    """
+    layout = format_of(stored.key)
+    if layout.kind != "csv" or layout.compression or stored.size() <= _SMALL_BYTES:
+        return None
+    with stored.beginning(_HEAD_BYTES) as head:
+        file = CsvFile(head, dialect, None)
+        try:
+            names = file.column_names()
+        except DataServiceError:
+            return None
+    return _csv(session, file, names, stored, limit_rows)
+
+
+def _csv(session: Any, file: CsvFile, names: list[str], shared: File, limit_rows: int | None) -> Any:
     _check_names(names)
     kinds = pa.schema([(name, pa.string()) for name in names])
-    shared, pieces = share(path), file.pieces(names)
-    if pieces:
-        pieces = pieces.elsewhere(shared)
-        if counts := _rows_of(session, pieces):
-            return hide(_parsed_in_pieces(session, pieces, counts, kinds, limit_rows))
+    pieces = file.pieces(names, shared)
+    if pieces and (counts := _rows_of(session, pieces)):
+        return hide(_parsed_in_pieces(session, pieces, counts, kinds, limit_rows))
 
     def batches(copy: Path) -> Iterator[pa.RecordBatch]:
         return replace(file, path=copy).batches(names)

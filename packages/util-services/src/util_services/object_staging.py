@@ -5,14 +5,12 @@ and Polars. The environment variable ``STAGING_URI`` names the place, the S3 con
 """
 
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import polars as pl
@@ -20,13 +18,14 @@ import polars as pl
 from util_services.access import STAGING_URI, staging_place
 from util_services.connections import SELF, Connection
 from util_services.errors import DataServiceError
-from util_services.file_source import Read
 from util_services.objects import download, explained, upload
+from util_services.stored_files import StoredFile, client_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef, ObjectTypeDef
 
+_MOST_AT_A_TIME = 1000  # objects, by S3's rules
 _RUN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as Dagster numbers them
 
 
@@ -87,17 +86,17 @@ class ObjectStaging:
         parts = [f"s3://{self.bucket}/{key}" for key in sorted(files) if key.endswith(".parquet")]
         return pl.scan_parquet(parts, glob=False, storage_options=options)
 
-    def send(self, path: Path, run: str) -> "StagedFile":
+    def send(self, path: Path, run: str) -> StoredFile:
         """Store a file where the machines of a cluster can read it, until the run's end."""
         key = f"{self.prefix}{run}/input-{uuid4().hex}/{path.name}"
         with _told():
-            done = upload(_client(self.connection), path, self.bucket, key, lambda _: None)
-        return StagedFile(self, key, done.size)
+            done = upload(client_of(self.connection), path, self.bucket, key, lambda _: None)
+        return StoredFile(self.connection, self.bucket, key, done.size, done.etag)
 
     def keep(self, path: Path) -> None:
         """Store a file of a run's folder, too, for another process that executes the run again."""
         with _told():
-            upload(_client(self.connection), path, self.bucket, self._kept(path), lambda _: None)
+            upload(client_of(self.connection), path, self.bucket, self._kept(path), lambda _: None)
 
     def kept(self, beginning: Path) -> list[Path]:
         """Fetch the files that were stored whose paths begin so."""
@@ -105,7 +104,8 @@ class ObjectStaging:
         for entry in self._listed(self._kept(beginning)):
             path = beginning.with_name(entry["Key"].removeprefix(folder))
             path.touch(mode=0o600)
-            self.fetch(entry["Key"], path)
+            with _told():
+                download(client_of(self.connection), self.bucket, entry["Key"], path, lambda _: None)
             found.append(path)
         return found
 
@@ -114,11 +114,12 @@ class ObjectStaging:
 
     def remove(self, beginning: str) -> None:
         """Remove all objects whose key begins so."""
-        keys = [entry["Key"] for entry in self._listed(beginning)]
-        client = _client(self.connection)
+        found: list[ObjectIdentifierTypeDef] = [{"Key": entry["Key"]} for entry in self._listed(beginning)]
+        client = client_of(self.connection)
         with _explained(client, self.bucket, beginning):
-            for key in keys:
-                client.delete_object(Bucket=self.bucket, Key=key)
+            for start in range(0, len(found), _MOST_AT_A_TIME):
+                some = found[start : start + _MOST_AT_A_TIME]
+                client.delete_objects(Bucket=self.bucket, Delete={"Objects": some, "Quiet": True})
 
     def remove_run(self, run: str) -> None:
         """Remove all that a run has left."""
@@ -133,24 +134,8 @@ class ObjectStaging:
                 last[run] = max(written, last.get(run, written))
         return last
 
-    def read(self, key: str, memory: memoryview, start: int) -> int:
-        """Fill memory with the bytes of an object from a place on, of which there is at least one."""
-        found = self._body(key, Range=f"bytes={start}-{start + len(memory) - 1}")
-        memory[: len(found)] = found
-        return len(found)
-
-    def fetch(self, key: str, path: Path) -> None:
-        """Store an object in a local file."""
-        with _told():
-            download(_client(self.connection), self.bucket, key, path, lambda _: None)
-
-    def _body(self, key: str, **options: Any) -> bytes:
-        client = _client(self.connection)
-        with _explained(client, self.bucket, key):
-            return client.get_object(Bucket=self.bucket, Key=key, **options)["Body"].read()
-
     def _listed(self, beginning: str) -> list["ObjectTypeDef"]:
-        client = _client(self.connection)
+        client = client_of(self.connection)
         with _explained(client, self.bucket, beginning):
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=beginning)
             return [entry for page in pages for entry in page.get("Contents", [])]
@@ -172,48 +157,6 @@ def _told() -> Iterator[None]:
 def _explained(client: "S3Client", bucket: str, key: str) -> Iterator[None]:
     with _told(), explained(client, bucket, key):
         yield
-
-
-@cache
-def _client(connection: Connection) -> "S3Client":
-    client: S3Client = connection.resource().meta.client
-    return client
-
-
-@dataclass(frozen=True)
-class StagedFile:
-    """A file in object storage, as :class:`util_services.file_source.File`.
-
-    Attributes:
-        staging: Where it lies.
-        key: Its key; the ending tells its format.
-        length: Its length in bytes.
-    """
-
-    staging: ObjectStaging
-    key: str
-    length: int
-
-    def size(self) -> int:
-        """Tell its length in bytes."""
-        return self.length
-
-    @contextmanager
-    def opened(self) -> Iterator[Read]:
-        """Read any part of it, for as long as the block lasts."""
-
-        def read(memory: memoryview, start: int) -> int:
-            return self.staging.read(self.key, memory, start) if start < self.length else 0
-
-        yield read
-
-    @contextmanager
-    def whole(self) -> Iterator[Path]:
-        """Give a private copy, for as long as the block lasts."""
-        with tempfile.TemporaryDirectory(prefix="simpl-") as folder:
-            path = Path(folder) / self.key.rpartition("/")[2]
-            self.staging.fetch(self.key, path)
-            yield path
 
 
 def object_staging() -> ObjectStaging | None:

@@ -52,6 +52,23 @@ def read_csv_from_s3(context: OpExecutionContext, config: configs.ReadCsvFromS3)
     """Read a table from S3."""
     with reported():
         format_of(config.file_key)
+        _check_limit(config)
+        client, found = s3_client(context), None
+        if not config.infer_types:
+            found = engine_of(context.run_id).scan_object(
+                client, config.bucket_name, config.file_key, config.dialect, limit_rows=config.limit_rows
+            )
+        if found:
+            table, stored = found
+            yield Output(
+                table,
+                metadata={
+                    "object": f"s3://{stored.bucket}/{stored.key}",
+                    "etag": stored.etag,
+                    "bytes": stored.length,
+                },
+            )
+            return
         with _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
             # The frame is staged while this op waits at the yield, so the download can go right after.
             yield Output(_read_table(context, path, config), metadata=_metadata(transferred))
@@ -170,9 +187,13 @@ def preview_dataframe(
         return df
 
 
-def _read_table(context: OpExecutionContext, path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> Any:
+def _check_limit(config: configs.ReadCsv | configs.ReadCsvFromS3) -> None:
     if config.limit_rows is not None and config.limit_rows < 0:
         raise DataServiceError(f"The limit_rows {config.limit_rows} is negative: give 0 or more, or null for all rows.")
+
+
+def _read_table(context: OpExecutionContext, path: Path, config: configs.ReadCsv | configs.ReadCsvFromS3) -> Any:
+    _check_limit(config)
     if config.infer_types:
         return read_inferred(path, config.dialect, limit_rows=config.limit_rows)
     return engine_of(context.run_id).scan(path, config.dialect, limit_rows=config.limit_rows)
