@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
 from spark_cluster import Cluster, connect_server, missing_s3a, settings_of, with_s3a
-from spark_runs import TESTS, failure, outcome_of, outputs, run
+from spark_runs import TESTS, Outcome, failure, outcome_of, outputs, run
 from spark_sessions import logging_to
 
 from template_code_location.repository import defs
-from util_services import csv_files, engine_files, objects, ops, staging
+from util_services import csv_files, engine_files, engine_tables, objects, ops, parts, staging
+from util_services.csv_files import COMMA_SEPARATED
+from util_services.engine import EngineSettings, start
 from util_services.object_staging import object_staging
 from util_services.servers import ObjectStore
 
@@ -70,9 +72,10 @@ def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest
 @pytest.fixture
 def on_objects(choice: Choice, store: ObjectStore) -> Iterator[Callable[[], None]]:
     """Switches the test over to Spark."""
-    del store
     with pytest.MonkeyPatch.context() as patch:
         yield lambda: [patch.setenv(name, value) for name, value in choice.environment.items()] and None
+    for key in staged(store):
+        store.client().delete_object(Bucket=STAGING, Key=key)
 
 
 def staged(store: ObjectStore) -> list[str]:
@@ -91,19 +94,45 @@ def test_a_job_gives_the_same(
     assert staged(store) == []
 
 
+def elsewhere(case: str, here: Path, environment: Mapping[str, str]) -> Outcome:
+    """Run a job in a process of its own, which has a Spark session of its own."""
+    program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", case]
+    whole = {**os.environ, **environment, "PYTHONPATH": str(TESTS)}
+    done = subprocess.run(program, env=whole, cwd=here, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    outcomes: Mapping[str, Outcome] = pickle.loads((here / "outcomes").read_bytes())
+    return outcomes[case]
+
+
 def test_spark_connect_gives_the_same(
     choice: Choice, spark_cluster: Cluster, samples: None, here: Path, store: ObjectStore
 ) -> None:
     del samples
     expected = outcome_of("k_anonymity_job")
     with connect_server(spark_cluster, choice.s3a) as remote:
-        environment = {**os.environ, **choice.environment, "SPARK_REMOTE": remote, "PYTHONPATH": str(TESTS)}
-        del environment["SPARK_MASTER"]
-        program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", "k_anonymity_job"]
-        done = subprocess.run(program, env=environment, cwd=here, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    assert pickle.loads((here / "outcomes").read_bytes()) == {"k_anonymity_job": expected}
+        environment = {**choice.environment, "SPARK_REMOTE": remote, "SPARK_MASTER": ""}
+        assert elsewhere("k_anonymity_job", here, environment) == expected
     assert staged(store) == []
+
+
+def test_spark_without_s3a_is_told_in_one_sentence(
+    choice: Choice,
+    spark_cluster: Cluster,
+    samples: None,
+    here: Path,
+    store: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    del samples
+    bare = settings_of(spark_cluster, tmp_path_factory.mktemp("bare")) | {
+        "STAGING_URI": choice.environment["STAGING_URI"]
+    }
+    outcome = elsewhere("k_anonymity_job", here, bare)
+    assert outcome.failure is not None
+    assert outcome.failure.startswith("Spark cannot reach STAGING_URI, as it has no S3A: add hadoop-aws")
+    assert outcome.files == {}
+    for key in staged(store):  # the copy of its input
+        store.client().delete_object(Bucket=STAGING, Key=key)
 
 
 ROWS = "".join(f'{number},"{number % 7}, ""x"""\n' for number in range(3000))
@@ -194,7 +223,10 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told_in_one_sentence(
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["in.csv"]
 
 
-def test_parts_are_those_of_a_run_without_spark(on_objects: Callable[[], None], here: Path) -> None:
+def test_parts_are_those_of_a_run_without_spark(
+    on_objects: Callable[[], None], here: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_ROWS_A_PART", 900)
     (here / "in.csv").write_text(f"a,b\n{ROWS}")
     copy = {"read_csv_to_df": {"input_path": "in.csv"}, **COPY}
     copy["write_df_to_csv"] = {"output_path": "parts.csv", "single_object": False}
@@ -204,6 +236,28 @@ def test_parts_are_those_of_a_run_without_spark(on_objects: Callable[[], None], 
     on_objects()
     assert run("clean_data_job", **copy).success
     assert {path.name: path.read_bytes() for path in (here / "parts.csv").iterdir()} == expected
+    assert len(expected) == 5  # with the mark that all are there
+    assert staged(store) == []
+
+
+def test_a_table_is_staged_again_over_what_an_attempt_before_has_left(
+    on_objects: Callable[[], None], here: Path, store: ObjectStore
+) -> None:
+    (here / "in.csv").write_text(f"a,b\n{ROWS}")
+    on_objects()
+    run_id = "0dd6d1c6-2f0b-4e5d-9a55-9d6c2c0a7f11"
+    engine = start(EngineSettings.of(os.environ), run_id)
+    table = engine.scan(here / "in.csv", COMMA_SEPARATED)
+    place = staging.run_folder(run_id) / "op.result"
+    store.client().put_object(Bucket=STAGING, Key=f"runs/{run_id}/op.result.spark/part-00000-x.parquet", Body=b"torn")
+    for _ in range(2):
+        folder = engine_tables.stage(table, place)
+        assert (engine_tables.rows(folder), engine_tables.columns(folder)) == (3000, 2)
+    linked = engine_tables.stage(engine_tables.load(table.sparkSession, folder), place.with_name("next.result"))
+    engine_tables.remove(folder)
+    assert engine_tables.rows(linked) == 3000
+    engine_tables.remove(linked)
+    assert [key for key in staged(store) if key.endswith(".parquet")] == []
 
 
 def test_a_fault_in_a_file_is_told_in_one_sentence(on_objects: Callable[[], None], here: Path) -> None:
@@ -272,4 +326,3 @@ def test_a_failed_run_is_executed_again_from_its_failure_by_another_pod(
     assert any(failed.run_id in key for key in staged(store))
     staging.sweep(staging.staging_root(), instance, 0, storage)
     assert staged(store) == ["runs/of-somebody-else/in.csv"]
-    store.client().delete_object(Bucket=STAGING, Key="runs/of-somebody-else/in.csv")

@@ -6,7 +6,9 @@ of the cluster; or it lies in object storage, and in its place is a file with it
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -54,8 +56,9 @@ def _write(whole: Any, folder: Path) -> None:
     remove(folder)
     storage = object_staging()
     uri = storage.uri(folder) if storage else folder.as_uri()
+    writer = whole.write.mode("overwrite").option("maxRecordsPerFile", _ROWS_A_FILE)  # what an attempt before has left
     try:
-        whole.write.option("maxRecordsPerFile", _ROWS_A_FILE).parquet(uri, compression="zstd")
+        writer.parquet(uri, compression="zstd")
     except Exception as error:
         if storage and any(sign in str(error) for sign in _NO_S3A):
             raise DataServiceError(
@@ -110,46 +113,53 @@ def load(session: Any, folder: Path) -> Any:
 
 def rows(folder: Path) -> int:
     """Count the rows of a staged table."""
-    count: int = _scan(folder).select(pl.len()).collect().item()
+    count: int = _Table.of(folder).scan().select(pl.len()).collect().item()
     return count
 
 
 def columns(folder: Path) -> int:
     """Count the columns of a staged table."""
-    return sum(not is_hidden(name) for name in _scan(folder).collect_schema().names())
+    return sum(not is_hidden(name) for name in _Table.of(folder).scan().collect_schema().names())
 
 
 def in_order(session: Any, folder: Path) -> pl.LazyFrame:
     """Give a staged table to this process, lazily, in the order of its rows; Spark sorts it once."""
-    return _scan(_sorted(session, folder))
+    return _Table.of(_sorted(session, folder)).scan()
 
 
-def in_slices(frame: Any, place: Path, function: Callable[[pl.LazyFrame, int], None], rows_a_slice: int) -> None:
+def in_slices(
+    frame: Any, place: Path, function: Callable[[pl.LazyFrame, int, Path], None], rows_a_slice: int, folder: Path
+) -> None:
     """Evaluate a Spark table, and have its cluster call a function for each slice of its rows in their order.
 
     Args:
         frame: The table.
         place: A private path that nothing else uses.
-        function: Takes the whole table, lazily, and the place of a slice's first row; of an empty table, 0. It is sent
-            to the machines of the cluster, and may be called twice for a slice; where they share no folder with this
-            process, it is called here.
+        function: Takes the whole table, lazily, the place of a slice's first row (of an empty table, 0), and a folder
+            for the files that it makes of the slice. It is sent to the machines of the cluster, and may be called twice
+            for a slice; then it makes the same files.
         rows_a_slice: Rows of each slice but the last.
+        folder: Where the files shall be. Machines that do not share it send them by object storage.
     """
-    session, folder = frame.sparkSession, stage(frame, place)
-    ordered, height = _sorted(session, folder), max(rows(folder), 1)
-    if ordered.is_file():
-        for first in range(0, height, rows_a_slice):
-            function(_scan(ordered), first)
-        return
+    session, staged = frame.sparkSession, stage(frame, place)
+    ordered, height = _sorted(session, staged), max(rows(staged), 1)
+    table, storage = _Table.of(ordered), object_staging()
 
     def call(places: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in places:
             for first in batch.column(0).to_pylist():
-                function(_scan(ordered), first)
+                if storage is None:
+                    function(table.scan(), first, folder)
+                    continue
+                with TemporaryDirectory(prefix="simpl-") as own:
+                    function(table.scan(), first, Path(own))
+                    storage.put(Path(own), folder)
             yield batch
 
     slices = session.range(0, height, rows_a_slice, -(-height // rows_a_slice))
     slices.mapInArrow(call, "id long").toArrow()
+    if storage:
+        storage.take(folder)
 
 
 def _sorted(session: Any, folder: Path) -> Path:
@@ -159,10 +169,24 @@ def _sorted(session: Any, folder: Path) -> Path:
     return ordered
 
 
-def _scan(folder: Path) -> pl.LazyFrame:
-    if folder.is_file():
-        return _storage().scan(_uri(folder))
-    return pl.scan_parquet(sorted(folder.glob("part-*.parquet")), glob=False)
+@dataclass(frozen=True)
+class _Table:
+    """Where the files of a staged table are; can be sent to the machines of a cluster."""
+
+    folder: Path
+    uri: str
+    storage: ObjectStaging | None
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Table":
+        """Find a table by its path."""
+        return cls(folder, _uri(folder), _storage() if folder.is_file() else None)
+
+    def scan(self) -> pl.LazyFrame:
+        """Give the table lazily, its files in the order of their names."""
+        if self.storage:
+            return self.storage.scan(self.uri)
+        return pl.scan_parquet(sorted(self.folder.glob("part-*.parquet")), glob=False)
 
 
 def fetched(frame: Any, place: Path) -> pl.LazyFrame:

@@ -93,6 +93,21 @@ class ObjectStaging:
             done = upload(client_of(self.connection), path, self.bucket, key, lambda _: None)
         return StoredFile(self.connection, self.bucket, key, done.size, done.etag)
 
+    def put(self, own: Path, folder: Path) -> None:
+        """Store the files of a folder under the path of another one in a run's folder."""
+        for path in own.iterdir():
+            with _told():
+                upload(client_of(self.connection), path, self.bucket, f"{self.key(folder)}/{path.name}", lambda _: None)
+
+    def take(self, folder: Path) -> None:
+        """Fetch all files that were stored under the path of a folder into it, and remove them there."""
+        beginning = f"{self.key(folder)}/"
+        for entry in self._listed(beginning):
+            with _told():
+                path = folder / entry["Key"].removeprefix(beginning)
+                download(client_of(self.connection), self.bucket, entry["Key"], path, lambda _: None)
+        self.remove(beginning)
+
     def keep(self, path: Path) -> None:
         """Store a file of a run's folder, too, for another process that executes the run again."""
         with _told():
@@ -103,9 +118,9 @@ class ObjectStaging:
         folder, found = self._kept(beginning).removesuffix(beginning.name), []
         for entry in self._listed(self._kept(beginning)):
             path = beginning.with_name(entry["Key"].removeprefix(folder))
-            path.touch(mode=0o600)
             with _told():
                 download(client_of(self.connection), self.bucket, entry["Key"], path, lambda _: None)
+            path.chmod(0o600)
             found.append(path)
         return found
 

@@ -21,7 +21,7 @@ class Parts:
     """How the files are written; the same whatever engine holds the table.
 
     Attributes:
-        folder: An empty folder, which the machines of a cluster see under the same path.
+        folder: An empty folder, in the run's private one.
         name: A file name whose ending tells the format, and becomes the parts'.
         dialect: Layout of CSV files; each has a header, or none has.
         index: Put the row number of the table in front, in a column without a name (CSV only).
@@ -46,14 +46,14 @@ class Parts:
         """
         native = nw.to_native(frame)
         if is_spark(native):
-            engine_tables.in_slices(native, place, self._write_part, self.rows)
+            engine_tables.in_slices(native, place, self._write_part, self.rows, self.folder)
             return
         height = native.select(pl.len()).collect(engine="streaming").item()
         for first in range(0, max(height, 1), self.rows):
-            self._write_part(native, first)
+            self._write_part(native, first, self.folder)
 
-    def _write_part(self, table: pl.LazyFrame, first: int) -> None:
-        path = self.folder / f"part-{first // self.rows:05}{ending_of(self.name)}"
+    def _write_part(self, table: pl.LazyFrame, first: int, folder: Path) -> None:
+        path = folder / f"part-{first // self.rows:05}{ending_of(self.name)}"
         partial = path.with_name(f".{uuid4().hex}")  # as Spark may start a task twice
         rows = table.slice(first, self.rows)
         sink(rows, partial, path.name, self.dialect, index=self.index, first_row=first)
