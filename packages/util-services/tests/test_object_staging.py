@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
+from util_services import engine_files
 from util_services.connections import SELF, Connection, connection_of
+from util_services.csv_files import COMMA_SEPARATED
 from util_services.errors import DataServiceError
 from util_services.object_staging import ObjectStaging, object_staging
 from util_services.resources import connect
@@ -108,3 +110,23 @@ def test_what_is_wrong_with_the_storage_is_told_as_the_operators(
 def test_a_client_knows_its_connection(store: ObjectStore) -> None:
     assert connection_of(connect(SELF).meta.client) == Connection.of(SELF)
     assert connection_of(store.client()) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        ("small.csv", b"a,b\n1,2\n"),
+        ("in.csv.gz", b"x" * 5000),
+        ("in.jsonl", b"{}\n" * 5000),
+        ("wide.csv", b"x" * 600_000 + b",b\n" + b"1,2\n" * 200_000),
+        ("widest.csv", b"x" * 1_200_000 + b",b\n1,2\n"),
+        ("repeated.csv", b"a,a\n" + b"1,2\n" * 2000),
+    ],
+)
+def test_a_file_of_which_more_than_the_beginning_must_be_known_is_not_read_by_a_cluster_alone(
+    key: str, content: bytes, bucket: str, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_files, "_SMALL_BYTES", 4096)
+    etag = s3.put_object(Bucket=bucket, Key=key, Body=content)["ETag"].strip('"')
+    stored = StoredFile(Connection.of(SELF), bucket, key, len(content), etag)
+    assert engine_files.read_stored(None, stored, COMMA_SEPARATED, None) is None

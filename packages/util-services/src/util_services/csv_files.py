@@ -214,7 +214,10 @@ class CsvFile:
         """Read the header of a file that Arrow calls empty because it ends within its first line."""
         with pa.input_stream(self.path, compression=self.compression) as stream:
             text = stream.read(_BLOCK_BYTES).decode(self.dialect.encoding).removeprefix("\ufeff")
-        lines = list(csv.reader(io.StringIO(text), delimiter=self.dialect.delimiter))
+        try:
+            lines = list(csv.reader(io.StringIO(text), delimiter=self.dialect.delimiter))
+        except csv.Error:  # a name of more than 128 KiB
+            raise DataServiceError("The header of the input file cannot be read: check that it is CSV.") from None
         if self.dialect.header is None or len(lines) <= self.dialect.header or not lines[self.dialect.header]:
             raise DataServiceError("The input file is empty: give a file with at least a header line.")
         return lines[self.dialect.header]

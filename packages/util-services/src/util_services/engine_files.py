@@ -78,6 +78,8 @@ def read_stored(session: Any, stored: StoredFile, dialect: CsvDialect, limit_row
             names = file.column_names()
         except DataServiceError:
             return None
+    if sum(len(name.encode()) for name in names) > _HEAD_BYTES // 2:  # there may be more
+        return None
     return _csv(session, file, names, stored, limit_rows)
 
 
