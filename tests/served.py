@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dagster import DagsterInstance
 from polling import until
 
 from util_services.servers import HOST, answers, running
@@ -19,10 +20,12 @@ LOCATION = "template_code_location"
 
 
 def without_daemon(home: Path, port: int, location: str) -> Path:
-    """Write the settings of an instance that starts runs itself, and a workspace of one code server, which it gives."""
+    """Make an instance that starts runs itself, and a workspace of one code server, which it gives."""
     coordinator = {"module": "dagster._core.run_coordinator", "class": "DefaultRunCoordinator"}
     settings = {"telemetry": {"enabled": False}, "run_coordinator": coordinator}
     (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+    with DagsterInstance.from_config(str(home)) as instance:
+        instance.get_runs_count()  # its databases are there now: two processes that make them at a time can fail
     server = {"host": HOST, "port": port, "location_name": location}
     workspace = home / "workspace.yaml"
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))

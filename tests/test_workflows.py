@@ -222,11 +222,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             {"DAGSTER_HOME": str(folder / "dagster"), "STAGING_DIR": str(folder / "staging")},
         )
         cluster.folder.mkdir()
-        cluster.start()
-        stack.callback(cluster.stop)
         home = folder / "dagster"
         home.mkdir()
-        stack.enter_context(serving(without_daemon(home, cluster.port, LOCATION), home, ui, {}))
+        workspace = without_daemon(home, cluster.port, LOCATION)
+        cluster.start()
+        stack.callback(cluster.stop)
+        stack.enter_context(serving(workspace, home, ui, {}))
         yield made
 
 
