@@ -82,6 +82,20 @@ def with_s3a(folder: Path) -> dict[str, str]:
     }
 
 
+def end_jvm() -> None:
+    """End this process's session and JVM, if it has any; the next session starts one, with its own class path."""
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+    if session := SparkSession.getActiveSession():
+        session.stop()
+    if gateway := SparkContext._gateway:
+        gateway.shutdown()
+        gateway.proc.stdin.close()  # which the JVM waits for
+        gateway.proc.wait(60)
+        SparkContext._gateway = SparkContext._jvm = None
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running cluster.

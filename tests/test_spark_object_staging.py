@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
-from spark_cluster import Cluster, connect_server, missing_s3a, settings_of, with_s3a
+from spark_cluster import Cluster, connect_server, end_jvm, missing_s3a, settings_of, with_s3a
 from spark_runs import TESTS, Outcome, failure, outcome_of, outputs, run
 from spark_sessions import logging_to
 
@@ -57,7 +57,7 @@ class Choice:
 
 
 @pytest.fixture(scope="module")
-def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Choice:
+def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Choice]:
     """The cluster, and a bucket for what is between steps."""
     if lack := missing_s3a():
         pytest.skip(lack)
@@ -66,7 +66,9 @@ def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest
     own = {name.replace(".", "_"): value for name, value in s3a.items()} | logging_to(home / "events")
     _store.client().create_bucket(Bucket=STAGING)
     environment = settings_of(spark_cluster, home, **own) | {"STAGING_URI": f"s3a://{STAGING}/runs"}
-    return Choice(environment, home / "events", s3a)
+    end_jvm()  # that of another file, which has no S3A
+    yield Choice(environment, home / "events", s3a)
+    end_jvm()
 
 
 @pytest.fixture
