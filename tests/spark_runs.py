@@ -95,22 +95,26 @@ def through_connect(
         fill_bucket(_store, EXAMPLES)
         with connect_server(spark_cluster) as remote:
             environment = {
-                **os.environ,
                 **_store.environment,
                 **_vault.environment,
                 **settings,
                 "SPARK_REMOTE": remote,
+                "SPARK_MASTER": "",
                 "SIMPL_LOG_DIR": str(home / "logs"),
-                "PYTHONPATH": str(TESTS),
             }
-            del environment["SPARK_MASTER"]
-            program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", *cases]
-            done = subprocess.run(program, env=environment, cwd=home, capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()[-3000:]
-        outcomes: Mapping[str, Outcome] = pickle.loads((home / "outcomes").read_bytes())
-        return outcomes
+            return elsewhere(cases, home, environment)
 
     return run_all
+
+
+def elsewhere(cases: Sequence[str], home: Path, environment: Mapping[str, str]) -> Mapping[str, Outcome]:
+    """Run jobs in a process of their own in a folder, which has a Spark session of its own."""
+    program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", *cases]
+    whole = {**os.environ, **environment, "PYTHONPATH": str(TESTS)}
+    done = subprocess.run(program, env=whole, cwd=home, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    outcomes: Mapping[str, Outcome] = pickle.loads((home / "outcomes").read_bytes())
+    return outcomes
 
 
 def write_outcomes() -> None:

@@ -2,21 +2,17 @@
 
 import gzip
 import os
-import pickle
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dagster import DagsterInstance, JobDefinition, ReexecutionOptions, execute_job, reconstructable
 from spark_cluster import Cluster, connect_server, end_jvm, missing_s3a, settings_of, with_s3a
-from spark_runs import TESTS, Outcome, failure, outcome_of, outputs, run
+from spark_runs import elsewhere, failure, outcome_of, outputs, run
 from spark_sessions import logging_to
 
 from template_code_location.repository import defs
@@ -71,11 +67,17 @@ def choice(spark_cluster: Cluster, _store: ObjectStore, tmp_path_factory: pytest
     end_jvm()
 
 
-@pytest.fixture
-def on_objects(choice: Choice, store: ObjectStore) -> Iterator[Callable[[], None]]:
-    """Switches the test over to Spark."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield lambda: [patch.setenv(name, value) for name, value in choice.environment.items()] and None
+@pytest.fixture(scope="module")
+def settings(choice: Choice) -> Mapping[str, str]:
+    """Environment variables that on_spark sets."""
+    return choice.environment
+
+
+@pytest.fixture(autouse=True)
+def _emptied(choice: Choice, store: ObjectStore) -> Iterator[None]:
+    """Leaves nothing of a test in the bucket."""
+    del choice
+    yield
     for key in staged(store):
         store.client().delete_object(Bucket=STAGING, Key=key)
 
@@ -86,24 +88,14 @@ def staged(store: ObjectStore) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_job_gives_the_same(
-    case: str, samples: None, here: Path, on_objects: Callable[[], None], store: ObjectStore
+    case: str, samples: None, here: Path, on_spark: Callable[[], None], store: ObjectStore
 ) -> None:
     del samples, here
     expected = outcome_of(case)
     assert expected.failure is None
-    on_objects()
+    on_spark()
     assert outcome_of(case) == expected
     assert staged(store) == []
-
-
-def elsewhere(case: str, here: Path, environment: Mapping[str, str]) -> Outcome:
-    """Run a job in a process of its own, which has a Spark session of its own."""
-    program = [sys.executable, "-c", "import spark_runs; spark_runs.write_outcomes()", case]
-    whole = {**os.environ, **environment, "PYTHONPATH": str(TESTS)}
-    done = subprocess.run(program, env=whole, cwd=here, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-3000:]
-    outcomes: Mapping[str, Outcome] = pickle.loads((here / "outcomes").read_bytes())
-    return outcomes[case]
 
 
 def test_spark_connect_gives_the_same(
@@ -113,7 +105,7 @@ def test_spark_connect_gives_the_same(
     expected = outcome_of("k_anonymity_job")
     with connect_server(spark_cluster, choice.s3a) as remote:
         environment = {**choice.environment, "SPARK_REMOTE": remote, "SPARK_MASTER": ""}
-        assert elsewhere("k_anonymity_job", here, environment) == expected
+        assert elsewhere(["k_anonymity_job"], here, environment) == {"k_anonymity_job": expected}
     assert staged(store) == []
 
 
@@ -122,19 +114,16 @@ def test_spark_without_s3a_is_told_in_one_sentence(
     spark_cluster: Cluster,
     samples: None,
     here: Path,
-    store: ObjectStore,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     del samples
     bare = settings_of(spark_cluster, tmp_path_factory.mktemp("bare")) | {
         "STAGING_URI": choice.environment["STAGING_URI"]
     }
-    outcome = elsewhere("k_anonymity_job", here, bare)
+    outcome = elsewhere(["k_anonymity_job"], here, bare)["k_anonymity_job"]
     assert outcome.failure is not None
     assert outcome.failure.startswith("Spark cannot reach STAGING_URI, as it has no S3A: add hadoop-aws")
     assert outcome.files == {}
-    for key in staged(store):  # the copy of its input
-        store.client().delete_object(Bucket=STAGING, Key=key)
 
 
 ROWS = "".join(f'{number},"{number % 7}, ""x"""\n' for number in range(3000))
@@ -159,7 +148,7 @@ def test_files_are_read_by_the_cluster_from_copies(
     name: str,
     content: bytes,
     reading: dict[str, Any],
-    on_objects: Callable[[], None],
+    on_spark: Callable[[], None],
     here: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -168,13 +157,13 @@ def test_files_are_read_by_the_cluster_from_copies(
     copy = {"read_csv_to_df": {"input_path": name} | reading, **COPY}
     assert run("clean_data_job", **copy).success
     expected = outputs(here)
-    on_objects()
+    on_spark()
     assert run("clean_data_job", **copy).success
     assert outputs(here) == expected
 
 
 def test_an_object_is_read_by_the_cluster_itself(
-    on_objects: Callable[[], None],
+    on_spark: Callable[[], None],
     here: Path,
     bucket: str,
     s3: "S3Client",
@@ -191,7 +180,7 @@ def test_an_object_is_read_by_the_cluster_itself(
         "clean_data": COPY["clean_data"],
         "write_csv_to_s3": {"bucket_name": bucket, "file_key": "out.csv"},
     }
-    on_objects()
+    on_spark()
     fetched: list[str] = []
     monkeypatch.setattr(ops, "download", lambda *given: fetched.append(given[2]) or objects.download(*given))
     assert run("clean_data_job_s3", **copy).success
@@ -201,7 +190,7 @@ def test_an_object_is_read_by_the_cluster_itself(
 
 
 def test_an_object_that_is_replaced_while_it_is_read_is_told_in_one_sentence(
-    on_objects: Callable[[], None], here: Path, bucket: str, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
+    on_spark: Callable[[], None], here: Path, bucket: str, s3: "S3Client", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del here
     monkeypatch.setattr(csv_files, "_BLOCK_BYTES", 4096)
@@ -214,7 +203,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told_in_one_sentence(
         return parsed_in_pieces(*given)
 
     monkeypatch.setattr(engine_files, "_parsed_in_pieces", replaced)
-    on_objects()
+    on_spark()
     copy = {
         "read_csv_from_s3": {"bucket_name": bucket, "file_key": "in.csv"},
         "clean_data": COPY["clean_data"],
@@ -226,7 +215,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_told_in_one_sentence(
 
 
 def test_parts_are_those_of_a_run_without_spark(
-    on_objects: Callable[[], None], here: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    on_spark: Callable[[], None], here: Path, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "_ROWS_A_PART", 900)
     (here / "in.csv").write_text(f"a,b\n{ROWS}")
@@ -235,7 +224,7 @@ def test_parts_are_those_of_a_run_without_spark(
     assert run("clean_data_job", **copy).success
     expected = {path.name: path.read_bytes() for path in (here / "parts.csv").iterdir()}
     shutil.rmtree(here / "parts.csv")
-    on_objects()
+    on_spark()
     assert run("clean_data_job", **copy).success
     assert {path.name: path.read_bytes() for path in (here / "parts.csv").iterdir()} == expected
     assert len(expected) == 5  # with the mark that all are there
@@ -243,10 +232,10 @@ def test_parts_are_those_of_a_run_without_spark(
 
 
 def test_a_table_is_staged_again_over_what_an_attempt_before_has_left(
-    on_objects: Callable[[], None], here: Path, store: ObjectStore
+    on_spark: Callable[[], None], here: Path, store: ObjectStore
 ) -> None:
     (here / "in.csv").write_text(f"a,b\n{ROWS}")
-    on_objects()
+    on_spark()
     run_id = "0dd6d1c6-2f0b-4e5d-9a55-9d6c2c0a7f11"
     engine = start(EngineSettings.of(os.environ), run_id)
     table = engine.scan(here / "in.csv", COMMA_SEPARATED)
@@ -262,19 +251,19 @@ def test_a_table_is_staged_again_over_what_an_attempt_before_has_left(
     assert [key for key in staged(store) if key.endswith(".parquet")] == []
 
 
-def test_a_fault_in_a_file_is_told_in_one_sentence(on_objects: Callable[[], None], here: Path) -> None:
+def test_a_fault_in_a_file_is_told_in_one_sentence(on_spark: Callable[[], None], here: Path) -> None:
     (here / "in.csv").write_text("a,b\n1,2\n3\n")
-    on_objects()
+    on_spark()
     told = failure(run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY))
     assert told.startswith("Row 3 of the input file has 1 cells where the header has 2: mend that row")
     assert outputs(here) == {}
 
 
 def test_a_missing_bucket_is_told_in_one_sentence(
-    on_objects: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
+    on_spark: Callable[[], None], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "in.csv").write_text("a,b\n1,2\n")
-    on_objects()
+    on_spark()
     monkeypatch.setenv("STAGING_URI", "s3a://not-there/runs")
     result = run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY)
     told = [str(event.event_specific_data) for event in result.all_events if event.is_failure]
@@ -284,10 +273,10 @@ def test_a_missing_bucket_is_told_in_one_sentence(
 
 
 def test_credentials_are_in_no_event_log(
-    choice: Choice, on_objects: Callable[[], None], here: Path, store: ObjectStore
+    choice: Choice, on_spark: Callable[[], None], here: Path, store: ObjectStore
 ) -> None:
     (here / "in.csv").write_text("a,b\n1,2\n")
-    on_objects()
+    on_spark()
     assert run("clean_data_job", read_csv_to_df={"input_path": "in.csv"}, **COPY).success
     written = "".join(path.read_text() for path in choice.event_logs.iterdir())
     assert f"s3a://{STAGING}/runs" in written
@@ -299,18 +288,17 @@ def cleaning() -> JobDefinition:
 
 
 def test_a_failed_run_is_executed_again_from_its_failure_by_another_pod(
-    on_objects: Callable[[], None],
+    on_spark: Callable[[], None],
     here: Path,
     store: ObjectStore,
     instance: DagsterInstance,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (here / "in.csv").write_text("a,b\n1,2\n")
     (here / "output").write_text("in the way of a folder")
     config = {
         "ops": {name: {"config": op} for name, op in {"read_csv_to_df": {"input_path": "in.csv"}, **COPY}.items()}
     }
-    on_objects()
+    on_spark()
     failed = execute_job(reconstructable(cleaning), instance, run_config=config, raise_on_error=False)
     assert not failed.success
     assert any(re.search(rf"runs/{failed.run_id}/.*\.parquet$", key) for key in staged(store))
@@ -324,7 +312,7 @@ def test_a_failed_run_is_executed_again_from_its_failure_by_another_pod(
     storage = object_staging()
     assert storage is not None
     store.client().put_object(Bucket=STAGING, Key="runs/of-somebody-else/in.csv", Body=b"")
-    staging.sweep(staging.staging_root(), instance, timedelta(days=1).total_seconds() / 3600, storage)
+    staging.sweep(staging.staging_root(), instance, 24, storage)
     assert any(failed.run_id in key for key in staged(store))
     staging.sweep(staging.staging_root(), instance, 0, storage)
     assert staged(store) == ["runs/of-somebody-else/in.csv"]

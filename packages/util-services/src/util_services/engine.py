@@ -14,7 +14,7 @@ from util_services.csv_files import CsvDialect
 from util_services.errors import DataServiceError
 from util_services.file_source import File, LocalFile
 from util_services.formats import scan
-from util_services.object_staging import object_staging
+from util_services.object_staging import ObjectStaging, object_staging
 from util_services.objects import explained
 from util_services.stored_files import StoredFile
 
@@ -89,9 +89,11 @@ class Engine(Protocol):
 
     Attributes:
         kind: polars or spark.
+        storage: Where its tables lie, if that is in object storage.
     """
 
     kind: str
+    storage: ObjectStaging | None
 
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Give a table lazily; see :func:`util_services.formats.scan`."""
@@ -106,6 +108,7 @@ class PolarsEngine:
     """Tables are evaluated in this process, in bounded memory."""
 
     kind = "polars"
+    storage: ObjectStaging | None = None
 
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
         """Scan a table with Polars."""
@@ -134,10 +137,10 @@ class SparkEngine:
     kind = "spark"
 
     def __init__(self, settings: EngineSettings, run_id: str = "") -> None:
-        storage = object_staging()
+        self.storage = object_staging()
         self.session = _session(settings)
         self._run_id = run_id
-        for name, value in (storage.settings() if storage else {}).items():
+        for name, value in (self.storage.settings() if self.storage else {}).items():
             self.session.conf.set(name, value)
 
     def scan(self, path: Path, dialect: CsvDialect, *, limit_rows: int | None = None) -> Any:
@@ -157,7 +160,7 @@ class SparkEngine:
         from util_services.engine_files import read_stored
 
         connection = connection_of(client)
-        if connection is None or object_staging() is None:
+        if connection is None or self.storage is None:
             return None
         with explained(client, bucket, key):
             head = client.head_object(Bucket=bucket, Key=key)
@@ -166,8 +169,7 @@ class SparkEngine:
         return None if table is None else (table, stored)
 
     def _shared(self, path: Path) -> File:
-        storage = object_staging()
-        return storage.send(path, self._run_id or "no-run") if storage else LocalFile(path)
+        return self.storage.send(path, self._run_id or "no-run") if self.storage else LocalFile(path)
 
 
 def start(settings: EngineSettings, run_id: str = "") -> Engine:

@@ -18,7 +18,7 @@ import polars as pl
 from util_services.access import STAGING_URI, staging_place
 from util_services.connections import SELF, Connection
 from util_services.errors import DataServiceError
-from util_services.objects import download, explained, upload
+from util_services.objects import Transferred, download, explained, listed, upload
 from util_services.stored_files import StoredFile, client_of
 
 if TYPE_CHECKING:
@@ -89,37 +89,31 @@ class ObjectStaging:
     def send(self, path: Path, run: str) -> StoredFile:
         """Store a file where the machines of a cluster can read it, until the run's end."""
         key = f"{self.prefix}{run}/input-{uuid4().hex}/{path.name}"
-        with _told():
-            done = upload(client_of(self.connection), path, self.bucket, key, lambda _: None)
+        done = self._upload(path, key)
         return StoredFile(self.connection, self.bucket, key, done.size, done.etag)
 
     def put(self, own: Path, folder: Path) -> None:
         """Store the files of a folder under the path of another one in a run's folder."""
         for path in own.iterdir():
-            with _told():
-                upload(client_of(self.connection), path, self.bucket, f"{self.key(folder)}/{path.name}", lambda _: None)
+            self._upload(path, f"{self.key(folder)}/{path.name}")
 
     def take(self, folder: Path) -> None:
         """Fetch all files that were stored under the path of a folder into it, and remove them there."""
         beginning = f"{self.key(folder)}/"
         for entry in self._listed(beginning):
-            with _told():
-                path = folder / entry["Key"].removeprefix(beginning)
-                download(client_of(self.connection), self.bucket, entry["Key"], path, lambda _: None)
+            self._download(entry["Key"], folder / entry["Key"].removeprefix(beginning))
         self.remove(beginning)
 
     def keep(self, path: Path) -> None:
         """Store a file of a run's folder, too, for another process that executes the run again."""
-        with _told():
-            upload(client_of(self.connection), path, self.bucket, self._kept(path), lambda _: None)
+        self._upload(path, self._kept(path))
 
     def kept(self, beginning: Path) -> list[Path]:
         """Fetch the files that were stored whose paths begin so."""
         folder, found = self._kept(beginning).removesuffix(beginning.name), []
         for entry in self._listed(self._kept(beginning)):
             path = beginning.with_name(entry["Key"].removeprefix(folder))
-            with _told():
-                download(client_of(self.connection), self.bucket, entry["Key"], path, lambda _: None)
+            self._download(entry["Key"], path)
             path.chmod(0o600)
             found.append(path)
         return found
@@ -149,11 +143,18 @@ class ObjectStaging:
                 last[run] = max(written, last.get(run, written))
         return last
 
+    def _upload(self, path: Path, key: str) -> Transferred:
+        with _told():
+            return upload(client_of(self.connection), path, self.bucket, key, lambda _: None)
+
+    def _download(self, key: str, path: Path) -> None:
+        with _told():
+            download(client_of(self.connection), self.bucket, key, path, lambda _: None)
+
     def _listed(self, beginning: str) -> list["ObjectTypeDef"]:
         client = client_of(self.connection)
         with _explained(client, self.bucket, beginning):
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=beginning)
-            return [entry for page in pages for entry in page.get("Contents", [])]
+            return listed(client, self.bucket, beginning)
 
 
 @contextmanager

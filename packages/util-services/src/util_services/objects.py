@@ -19,6 +19,7 @@ from util_services.errors import DataServiceError, nearest
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 _PART_BYTES = 16 << 20
 _REPORT_SECONDS = 5.0
@@ -143,6 +144,12 @@ def upload(
             "check the storage and run again."
         )
     return Transferred(bucket, key, head["ETag"].strip('"'), size, time.monotonic() - started)
+
+
+def listed(client: "S3Client", bucket: str, beginning: str) -> list["ObjectTypeDef"]:
+    """List all objects whose key begins so; what boto3 raises is to be :func:`explained`."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=beginning)
+    return [entry for page in pages for entry in page.get("Contents", [])]
 
 
 def _follow(transfer: Callable[[], None], progress: _Progress, log: Log) -> None:

@@ -60,14 +60,7 @@ def read_csv_from_s3(context: OpExecutionContext, config: configs.ReadCsvFromS3)
             )
         if found:
             table, stored = found
-            yield Output(
-                table,
-                metadata={
-                    "object": f"s3://{stored.bucket}/{stored.key}",
-                    "etag": stored.etag,
-                    "bytes": stored.length,
-                },
-            )
+            yield Output(table, metadata=_object(stored.bucket, stored.key, stored.etag, stored.length))
             return
         with _downloaded(context, config.bucket_name, config.file_key) as (path, transferred):
             # The frame is staged while this op waits at the yield, so the download can go right after.
@@ -296,12 +289,12 @@ def scratch(context: OpExecutionContext, key: str) -> Path:
 
 
 def _metadata(transferred: Transferred) -> dict[str, Any]:
-    return {
-        "object": f"s3://{transferred.bucket}/{transferred.key}",
-        "etag": transferred.etag,
-        "bytes": transferred.size,
-        "transfer_seconds": round(transferred.seconds, 3),
-    }
+    known = _object(transferred.bucket, transferred.key, transferred.etag, transferred.size)
+    return known | {"transfer_seconds": round(transferred.seconds, 3)}
+
+
+def _object(bucket: str, key: str, etag: str, size: int) -> dict[str, Any]:
+    return {"object": f"s3://{bucket}/{key}", "etag": etag, "bytes": size}
 
 
 def _written(target: Path, output_path: str, started: float) -> dict[str, Any]:

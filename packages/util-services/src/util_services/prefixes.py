@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from util_services.errors import DataServiceError
 from util_services.files import SUCCESS
-from util_services.objects import Log, Transferred, explained, upload
+from util_services.objects import Log, Transferred, explained, listed, upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,8 +80,7 @@ def _left_behind(client: "S3Client", bucket: str, key: str) -> set[str]:
 
 def _objects(client: "S3Client", bucket: str, key: str) -> dict[str, str]:
     """List what is below a prefix, with the ETag of each object."""
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{key}/")
-    return {entry["Key"]: entry["ETag"].strip('"') for page in pages for entry in page.get("Contents", [])}
+    return {entry["Key"]: entry["ETag"].strip('"') for entry in listed(client, bucket, f"{key}/")}
 
 
 @contextmanager

@@ -205,16 +205,11 @@ class StagingIOManager(IOManager):
 
     def _keep(self, path: Path) -> None:
         """Keep a file where another process finds it that executes the run again, as it does Spark's tables."""
-        storage = self._storage()
-        if storage and staged_tables.is_one_file(path):
-            storage.keep(path)
+        if self._engine.storage and staged_tables.is_one_file(path):
+            self._engine.storage.keep(path)
 
     def _kept(self, place: Path) -> list[Path]:
-        storage = self._storage()
-        return storage.kept(place.with_name(f"{place.name}.")) if storage else []
-
-    def _storage(self) -> ObjectStaging | None:
-        return object_staging() if self._engine.kind == "spark" else None
+        return self._engine.storage.kept(place.with_name(f"{place.name}.")) if self._engine.storage else []
 
     def _stage(self, native: Any, place: Path, kind: str) -> Path:
         if isinstance(native, pl.LazyFrame):
@@ -352,9 +347,9 @@ def engine_staging_io_manager(context: InitResourceContext) -> Iterator[StagingI
 def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIOManager]:
     _exempt_from_collection()
     with reported():
-        root, storage = staging_root(), object_staging() if engine.kind == "spark" else None
+        root = staging_root()
         if context.instance:
-            sweep(root, context.instance, _retention_hours(), storage)
+            sweep(root, context.instance, _retention_hours(), engine.storage)
     yield StagingIOManager(engine)
     if context.instance and context.run:
         folder = root / context.run.run_id
@@ -362,9 +357,9 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
         if _succeeded(context.instance, context.run):
             shelf.forget(folder)
             shutil.rmtree(folder, ignore_errors=True)
-            if storage:
+            if engine.storage:
                 with suppress(DataServiceError):  # what stays is swept
-                    storage.remove_run(context.run.run_id)
+                    engine.storage.remove_run(context.run.run_id)
         else:  # failed, or other steps are executed by other processes
             shelf.write_out(folder)
 
