@@ -90,3 +90,11 @@ def test_each_mistake_is_one_sentence(how: dict[str, Any], sentence: str) -> Non
     with pytest.raises(DataServiceError) as caught:
         derive_age(pl.DataFrame({"born": ["2000-01-01"]}), **{"column": "born", "reference_date": "2026-01-01"} | how)
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("last", [date(2099, 12, 31), date(2100, 1, 1)])
+def test_many_dates_are_written_as_few_are(last: date) -> None:
+    days = pl.date_range(date(1900, 1, 1), last, eager=True).alias("day").shuffle(1).append(pl.Series([None]))
+    frame = pl.DataFrame({"day": days.dt.to_string("%d.%m.%Y")})
+    result = format_dates(frame, columns=["day"], formats=["%d.%m.%Y"], to="%d %B %Y").frame
+    assert result["day"].to_list() == [day and f"{day:%d %B %Y}" for day in days]

@@ -1,5 +1,6 @@
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from dagster import (
     reconstructable,
 )
 
-from util_services import shelf, staged_tables
+from util_services import shelf, staged_tables, staging
 from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
@@ -181,6 +182,33 @@ def failed_run(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> An
     monkeypatch.delenv(FLAG)
     assert not failed.success
     return failed
+
+
+def test_the_space_of_large_files_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "_LARGE_BYTES", 1)
+    monkeypatch.setenv(shelf.STAGING_MEMORY, "0")
+    seen = []
+
+    @op
+    def produce() -> pl.LazyFrame:
+        return pl.LazyFrame({"a": range(1000)})
+
+    @op
+    def consume(context: OpExecutionContext, frame: pl.LazyFrame) -> None:
+        seen.extend(run_folder(context.run_id).iterdir())
+        assert len(frame.collect()) == 1000
+
+    @job(**bindings())
+    def passing() -> None:
+        consume(produce())
+
+    assert passing.execute_in_process().success
+    for thread in threading.enumerate():
+        if thread.name == "give-back":
+            thread.join()
+    assert seen
+    assert not any(path.exists() for path in seen)
+    assert not any(str(seen[0]) in str(link.resolve()) for link in Path("/proc/self/fd").iterdir())
 
 
 def test_the_folder_survives_a_failure_so_that_the_run_can_go_on_from_there(

@@ -9,10 +9,13 @@ import os
 import pickle
 import shutil
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -53,6 +56,7 @@ _DEFAULT_RETENTION_HOURS = 24.0
 _TEXT = ".text"
 _OBJECT = ".pickle"
 _CHECKPOINT = "checkpoint-"  # no op has such a name
+_LARGE_BYTES, _MOST_OPENED = 64 << 20, 64
 
 
 def staging_root() -> Path:
@@ -356,12 +360,20 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
         staged_tables.forget_summaries(folder)
         if _succeeded(context.instance, context.run):
             shelf.forget(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             if engine.storage:
                 with suppress(DataServiceError):  # what stays is swept
                     engine.storage.remove_run(context.run.run_id)
         else:  # failed, or other steps are executed by other processes
             shelf.write_out(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a run's folder; the run need not wait for the space, which file systems may take seconds to give back."""
+    large = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size >= _LARGE_BYTES)
+    opened = [os.open(path, os.O_RDONLY) for path in islice(large, _MOST_OPENED)]
+    shutil.rmtree(folder, ignore_errors=True)
+    threading.Thread(target=lambda: deque(map(os.close, opened), 0), name="give-back").start()
 
 
 @cache
