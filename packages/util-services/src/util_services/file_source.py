@@ -1,6 +1,7 @@
 """Where the bytes of a file come from that several machines read."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Protocol
 
 Read = Callable[[memoryview, int], int]
 """Fills memory with the bytes of a file from a place on, and tells how many there were; may be called in threads."""
+
+_LARGE_BYTES = 1 << 30
+_BEHIND_BYTES, _DROPPED_BYTES = 128 << 20, 16 << 20  # threads are some blocks apart
 
 
 class File(Protocol):
@@ -36,10 +40,22 @@ class LocalFile:
 
     @contextmanager
     def opened(self) -> Iterator[Read]:
-        """Read any part of it, for as long as the block lasts."""
+        """Read any part of it, for as long as the block lasts.
+
+        A large file is not kept in the page cache behind the reader: within a memory limit it would take the place of
+        the tables between steps, which are read several times.
+        """
         descriptor = os.open(self.path, os.O_RDONLY)
+        large = self.size() >= _LARGE_BYTES
+
+        def read(memory: memoryview, start: int) -> int:
+            filled = os.preadv(descriptor, [memory], start)
+            if large and start >= _BEHIND_BYTES and sys.platform == "linux":
+                os.posix_fadvise(descriptor, start - _BEHIND_BYTES, _DROPPED_BYTES, os.POSIX_FADV_DONTNEED)
+            return filled
+
         try:
-            yield lambda memory, start: os.preadv(descriptor, [memory], start)
+            yield read
         finally:
             os.close(descriptor)
 
