@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -370,10 +369,18 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
 
 def _remove(folder: Path) -> None:
     """Remove a run's folder; the run need not wait for the space, which file systems may take seconds to give back."""
-    large = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size >= _LARGE_BYTES)
-    opened = [os.open(path, os.O_RDONLY) for path in islice(large, _MOST_OPENED)]
+    opened: list[int] = []
+    with suppress(OSError):  # of a file that another process removes meanwhile
+        large = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size >= _LARGE_BYTES)
+        opened.extend(os.open(path, os.O_RDONLY) for path in islice(large, _MOST_OPENED))
     shutil.rmtree(folder, ignore_errors=True)
-    threading.Thread(target=lambda: deque(map(os.close, opened), 0), name="give-back").start()
+    if opened:
+        threading.Thread(target=_close, args=(opened,), name="give-back").start()
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 @cache

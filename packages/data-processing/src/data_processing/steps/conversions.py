@@ -125,7 +125,9 @@ def _boolean(text: pl.Expr, step: ConvertTypes) -> pl.Expr:
 
 
 def _datetime(text: pl.Expr, step: ConvertTypes) -> pl.Expr:
-    return pl.coalesce(text.str.to_datetime(each, strict=False, time_unit="us") for each in step.datetime_formats)
+    return pl.coalesce(
+        text.str.to_datetime(each, strict=False, time_unit="us", cache=False) for each in step.datetime_formats
+    )
 
 
 TYPES: Mapping[str, Type] = {

@@ -17,7 +17,7 @@ from data_processing.steps.step import Inputs, Outcome, Step, choose, parameter,
 
 ISO = "%Y-%m-%d"
 FORMATS = "Formats of the dates, such as %d.%m.%Y; tried in order."
-_MANY = 1000  # of which it pays to make the table of all
+_MANY = 1000  # cells, for which it pays to write each usual day once
 _USUAL = (date(1900, 1, 1), date(2099, 12, 31))
 _DAY = datetime(2024, 12, 31, 23, 58, 59)  # noqa: DTZ001 - a day whose parts cannot be taken for each other
 

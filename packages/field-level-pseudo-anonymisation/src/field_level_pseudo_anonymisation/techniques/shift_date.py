@@ -132,8 +132,8 @@ def _moved(text: pl.Expr, pattern: str) -> pl.Expr:
 
 def _parsed(text: pl.Expr, pattern: str) -> pl.Expr:
     if _tells_the_time(pattern):
-        return text.str.to_datetime(pattern, strict=False, time_unit="us")
-    return text.str.to_date(pattern, strict=False)
+        return text.str.to_datetime(pattern, strict=False, time_unit="us", cache=False)
+    return text.str.to_date(pattern, strict=False, cache=False)
 
 
 def _tells_the_time(pattern: str) -> bool:
