@@ -332,8 +332,14 @@ def _edges(least: float, most: float, *, years: bool = False) -> list[float]:
     """
     widest = max(most - least, 1.0 if years else 0.05 * max(abs(least), abs(most)))
     step = round_ticks(max(widest, 1e-9))[1]  # ticks are rounded to twelve digits
+
+    def edge(place: int) -> float:
+        return round(place * step, 12)
+
     first, last = math.floor(least / step), math.floor(most / step) + 1
-    return [round(place * step, 12) for place in range(first, last + 1)]
+    first += (edge(first + 1) <= least) - (edge(first) > least)  # quotients and edges are rounded, too
+    last += edge(last) <= most
+    return [edge(place) for place in range(first, last + 1)]
 
 
 # Combinations
