@@ -217,8 +217,12 @@ def test_a_release_that_does_not_load_is_told_with_its_error_and_rolled_back(
 
 def test_a_code_server_that_is_gone_is_waited_for(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> None:
     deployment.server.close()
-    assert command.main(["reload", *at(deployment), "--timeout", "1"]) == 1
-    assert f"The code server of the location '{LOCATION}' cannot be reached: " in capsys.readouterr().err
+
+    def told() -> str | None:  # the webserver may be about to take in what that server said when it was new
+        return capsys.readouterr().err if command.main(["reload", *at(deployment), "--timeout", "1"]) == 1 else None
+
+    error = until(told, SECONDS, lambda: "a server that is gone is told to be loaded")
+    assert f"The code server of the location '{LOCATION}' cannot be reached: " in error
     waiting = subprocess.Popen(
         [sys.executable, "-m", "util_services.deployment.command", "verify", *at(deployment), "--tag", GOOD],
         stdout=subprocess.PIPE,

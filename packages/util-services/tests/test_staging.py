@@ -27,7 +27,8 @@ from util_services import shelf, staged_tables, staging
 from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
-from util_services.staging import checkpoint, run_folder, staging_root
+from util_services.revisions import levels_of, recode
+from util_services.staging import checkpoint, discard_checkpoints, run_folder, staging_root
 from util_services.texts import Text
 
 FLAG = "FAIL_DOWNSTREAM"
@@ -546,6 +547,21 @@ def test_what_an_op_examines_in_a_checkpoint_is_what_it_hands_on() -> None:
     assert passing.execute_in_process().success
     assert len(seen[0]) == 2  # the source and the changes, however many names they have
     assert not list(staging_root().iterdir())
+
+
+def test_of_an_op_that_fails_no_checkpoint_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGING_DIR", str(tmp_path))
+    frame = pl.LazyFrame({"name": ["Ann", "Bo"] * 1000, "age": ["25", "26"] * 1000})
+    output = nw.from_native(staged_tables.scan(staged_tables.stage(frame, run_folder("run") / "read.result")))
+    found = levels_of(output, ["name"])
+    loud = recode(
+        amended(output, {"name": nw.col("name").str.to_uppercase(), "age": nw.col("age") + "!"}),
+        {"name": found["name"].recoded(found["name"].cells.str.to_uppercase())},
+    )
+    assert checkpoint(loud, "run").collect().rows() == [("ANN", "25!"), ("BO", "26!")] * 1000
+    assert len(list(run_folder("run").iterdir())) == 4  # what was read, and three files for a table in two parts
+    discard_checkpoints("run")
+    assert [path.name for path in run_folder("run").iterdir()] == ["read.result.lazy.parquet"]
 
 
 def test_a_pandas_index_does_not_become_a_column_when_the_frame_is_passed_through() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from util_services import summaries
+from util_services.levels import Levels
 from util_services.preview import preview_markdown
 from util_services.summaries import summarise, summarise_amended
 
@@ -119,3 +120,15 @@ def test_without_a_row_left_out_no_other_column_is_read() -> None:
     assert summarise_amended(after, 1, before, ["a"], []) == before
     with pytest.raises(AssertionError):
         summarise_amended(after, 1, before, ["b"], [])
+
+
+def test_columns_whose_levels_are_known_are_not_read() -> None:
+    def refuse(_: pl.Series) -> pl.Series:
+        raise AssertionError
+
+    frame = pl.LazyFrame({"a": ["x", "y", None, "y"], "n": [1, 2, 3, 3]})
+    stored = pl.Series("a", ["x", "Y", "y", None])
+    levels = {"a": Levels(stored, pl.Series([1, 1, 1, 1]), stored).recoded(pl.Series(["x", "y", "y", None]))}
+    unreadable = frame.with_columns(pl.col("a").map_batches(refuse, return_dtype=pl.String))
+    assert summarise(nw.from_native(unreadable), levels) == summarise(nw.from_native(frame))
+    assert summarise(nw.from_native(unreadable.select("a")), levels) == summarise(nw.from_native(frame.select("a")))

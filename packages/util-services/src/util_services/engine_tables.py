@@ -18,8 +18,8 @@ from util_services.access import STAGING_URI
 from util_services.engine_batches import Counts
 from util_services.engine_rows import ROW, TALLY, counts_of, hide, is_hidden, shown
 from util_services.errors import DataServiceError
-from util_services.frames import Origins
 from util_services.object_staging import ObjectStaging, object_staging
+from util_services.origins import Origins
 
 SPARK = ".spark"
 _SCANS = Origins[Path]()

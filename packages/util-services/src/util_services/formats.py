@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
-from util_services.frames import Origins
+from util_services.origins import Origins
 from util_services.row_source import from_batches
 from util_services.texts import Text, decoded, encoded
 

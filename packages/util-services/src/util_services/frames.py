@@ -1,9 +1,8 @@
 """What the services need to know about a frame, whatever engine holds it."""
 
-import weakref
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
@@ -11,38 +10,11 @@ import polars as pl
 from util_services.engine_batches import BatchFunction, Counts, on_spark
 from util_services.engine_rows import has_order, is_spark, renumbered, with_numbers, with_positions
 from util_services.errors import DataServiceError
-
-Origin = TypeVar("Origin")
+from util_services.origins import Origins
+from util_services.revisions import is_settled, settle
 
 Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 """Takes a lazy table and gives one that holds the same and is cheap to read."""
-
-
-class Origins(Generic[Origin]):
-    """Remembers where lazy frames come from, so that one that reaches its destination untouched need not be evaluated.
-
-    By identity: a frame that anything was done to is another one.
-
-    Examples:
-        >>> origins = Origins[str]()
-        >>> frame = pl.LazyFrame({"a": [1]})
-        >>> origins.remember(frame, "here")
-        >>> origins.of(frame), origins.of(frame.head(1))
-        ('here', None)
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[Any], Origin]] = {}
-
-    def remember(self, frame: Any, origin: Origin) -> None:
-        """Note the origin of a frame for as long as the frame lives."""
-        number = id(frame)
-        self._known[number] = weakref.ref(frame, lambda _: self._known.pop(number, None)), origin
-
-    def of(self, frame: Any) -> Origin | None:
-        """Give the origin of this very frame, if it is known."""
-        reference, origin = self._known.get(id(frame), (None, None))
-        return origin if reference is not None and reference() is frame else None
 
 
 KEPT = "__kept__"  # marks the rows that an amendment keeps; a frame with such a column is staged whole
@@ -245,63 +217,6 @@ def amended_in_batches(
     return settle(result, frame, None if leaves_out else {*outputs, *constants})
 
 
-@dataclass(frozen=True)
-class Revision:
-    """How a lazy frame that gives the same rows whenever it is evaluated differs from one that it was made of.
-
-    Attributes:
-        source: The frame before, with the same rows; ``None`` if that is the frame itself.
-        changed: The columns that may differ.
-    """
-
-    source: pl.LazyFrame | None = None
-    changed: frozenset[str] = frozenset()
-
-
-_SETTLED = Origins[Revision]()
-
-
-def settle(
-    frame: nw.LazyFrame[Any], like: nw.LazyFrame[Any] | None = None, changed: Collection[str] | None = None
-) -> nw.LazyFrame[Any]:
-    """Note that a lazy table gives the same rows in the same order however often it is evaluated.
-
-    Args:
-        frame: The table.
-        like: Note it only if it is known of this one, of which the table was made row by row.
-        changed: Columns that were replaced or appended; ``None`` if rows were left out.
-
-    Returns:
-        The table itself.
-    """
-    native, revision = nw.to_native(frame), Revision()
-    if like is not None:
-        before = nw.to_native(like)
-        if native is before or (known := _SETTLED.of(before)) is None:
-            return frame
-        if changed is not None:
-            revision = Revision(known.source if known.source is not None else before, known.changed.union(changed))
-    _SETTLED.remember(native, revision)
-    return frame
-
-
-def revision_of(frame: pl.LazyFrame) -> Revision | None:
-    """Tell what a frame was made of row by row, if it is known and the columns are the same; ``changed`` are of it.
-
-    Examples:
-        >>> before = settle(nw.from_native(pl.LazyFrame({"name": ["Ann"], "age": ["25"]})))
-        >>> after = amended(before, {"age": nw.col("age") + "!"})
-        >>> revision = revision_of(nw.to_native(after))
-        >>> revision.source is nw.to_native(before), revision.changed
-        (True, frozenset({'age'}))
-    """
-    revision = _SETTLED.of(frame)
-    if revision is None or revision.source is None:
-        return None
-    names = frame.collect_schema().names()
-    return revision if names == revision.source.collect_schema().names() else None
-
-
 def computed_beside(
     frame: nw.LazyFrame[Any],
     function: BatchFunction,
@@ -329,7 +244,7 @@ def computed_beside(
     """
     computed = map_batches(frame, function, inputs, outputs)
     native = nw.to_native(frame)
-    if not (isinstance(native, pl.LazyFrame) and _SETTLED.of(native)):
+    if not (isinstance(native, pl.LazyFrame) and is_settled(native)):
         return store(computed)
     new = store(computed.select(*outputs))
     return settle(nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal")), frame, outputs)

@@ -6,8 +6,8 @@ A table in memory costs neither writing nor reading it. Should the run fail, it 
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
 import polars as pl
@@ -29,6 +29,7 @@ class _Held:
     rows: pl.DataFrame
     size: int  # in bytes; found as the rows came, since Polars goes through all of them to estimate it
     notes: Mapping[str, str]
+    number: int = field(default_factory=count().__next__)
 
 
 _HELD: dict[Path, _Held] = {}
@@ -106,10 +107,12 @@ def is_held(path: Path) -> bool:
     return path in _HELD
 
 
-def identity(path: Path) -> tuple[bool, int]:
-    """Number a table; under all its paths it has the same number, for as long as it is kept."""
-    held = _HELD.get(path)
-    return (True, id(held)) if held else (False, path.stat().st_ino)
+def identity(path: Path) -> tuple[int, ...]:
+    """Tell a table from all others, past ones included; under all its paths it is the same."""
+    if held := _HELD.get(path):
+        return (held.number,)
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size  # file systems give numbers of files away again
 
 
 def rows(path: Path) -> int:
@@ -117,8 +120,8 @@ def rows(path: Path) -> int:
     held = _HELD.get(path)
     if held:
         return held.rows.height
-    count: int = scan(path).select(pl.len()).collect().item()  # Arrow does not know all of Polars' types
-    return count
+    height: int = scan(path).select(pl.len()).collect().item()  # Arrow does not know all of Polars' types
+    return height
 
 
 def columns(path: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Lazy tables between ops: each is stored once, and of one that was made of another only what changed."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +12,25 @@ import pyarrow.parquet as pq
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
-from util_services.frames import AMENDMENTS, KEPT, Amendment, Origins, revision_of, settle
+from util_services.frames import AMENDMENTS, KEPT, Amendment
+from util_services.levels import Levels, count_levels, write_recoded
+from util_services.origins import Origins
 from util_services.parquet_files import write_lazy
+from util_services.revisions import revision_of, settle
 from util_services.row_source import from_batches
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
 _LAZY = f".lazy{FRAME}"
 _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
-SOURCE_OF = "source-of-"  # found only through the other file: no op has such a name
+SOURCE_OF, RECODED_OF = "source-of-", "recoded-of-"  # found only through the other file: no op has such names
 _CONSTANTS = "constants"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
 _STEP_ROWS = 24_576
 _THREADS = 2  # as much of replacing values is done by one thread each
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
-_SUMMARIES: dict[Path, dict[tuple[bool, int], Summary]] = {}  # by the run's folder and the table's number
+_SUMMARIES: dict[Path, dict[tuple[int, ...], Summary]] = {}  # by the run's folder and the table's identity
+_LEVELS: dict[Path, dict[tuple[int, ...], dict[str, Levels | None]]] = {}  # so, too; None for columns without
 
 
 def stage(frame: pl.LazyFrame, place: Path) -> Path:
@@ -40,28 +44,42 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         The path with an ending that tells how the table is stored.
     """
     if staged := _SCANS.of(frame):
-        if not _is_amended(staged):
-            return shelf.link(staged, place.with_name(place.name + _LAZY))
-        path = shelf.link(staged, place.with_name(place.name + _AMENDED))
-        shelf.link(_source_of(staged), _source_of(path))
-        return path
-    amendment = AMENDMENTS.of(frame)
-    source = _SCANS.of(amendment.source) if amendment else None
-    if amendment and source and source.name.endswith(_LAZY):
-        path = place.with_name(place.name + _AMENDED)
-        _put_changes(amendment, source, path)
-        shelf.link(source, _source_of(path))
-        return path
-    revision = revision_of(frame)
-    source = _SCANS.of(revision.source) if revision and revision.source is not None else None
-    if revision and source and source.name.endswith(_LAZY):
-        path = place.with_name(place.name + _AMENDED)
-        changed = [name for name in frame.collect_schema().names() if name in revision.changed]
+        return _link(staged, place)
+    amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
+    recoded = revision.levels if revision else {}
+    path = place.with_name(place.name + _AMENDED)
+    shelf.remove(_recoded_of(path))  # of an attempt before
+    if amendment and (source := _whole(amendment.source)):
+        _put_changes(amendment, source, path, leave_out=recoded)
+    elif revision and revision.source is not None and (source := _whole(revision.source)):
+        changed = [name for name in frame.collect_schema().names() if name in revision.changed - recoded.keys()]
         shelf.put_beside(frame.select(changed), path, {_CONSTANTS: "{}"}, hold=shelf.is_held(source))
-        shelf.link(source, _source_of(path))
+    else:
+        path = place.with_name(place.name + _LAZY)
+        shelf.put(frame, path)
         return path
-    path = place.with_name(place.name + _LAZY)
-    shelf.put(frame, path)
+    if recoded:
+        write_recoded(source, recoded, shelf.private(_recoded_of(path)))
+        _known_levels(_recoded_of(path)).update({name: levels.settled() for name, levels in recoded.items()})
+    shelf.link(source, _source_of(path))
+    return path
+
+
+def _whole(frame: pl.LazyFrame) -> Path | None:
+    """Give the file of a table that is staged as one file."""
+    path = _SCANS.of(frame)
+    return path if path and path.name.endswith(_LAZY) else None
+
+
+def _link(staged: Path, place: Path) -> Path:
+    """Keep a staged table under another path, too, with all its files."""
+    if not _is_amended(staged):
+        return shelf.link(staged, place.with_name(place.name + _LAZY))
+    path = shelf.link(staged, place.with_name(place.name + _AMENDED))
+    shelf.link(_source_of(staged), _source_of(path))
+    shelf.remove(_recoded_of(path))  # of an attempt before
+    if _recoded_of(staged).exists():
+        shelf.link(_recoded_of(staged), _recoded_of(path))
     return path
 
 
@@ -69,7 +87,7 @@ def scan(path: Path) -> pl.LazyFrame:
     """Give a staged table lazily, as it was."""
     frame = _Amended.of(path).rows() if _is_amended(path) else shelf.scan(path)
     _SCANS.remember(frame, path)
-    settle(nw.from_native(frame))
+    settle(nw.from_native(frame), counted=lambda columns: _levels(path, columns))
     return frame
 
 
@@ -127,23 +145,50 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     if number not in known:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
         if before:
-            changed, constants = _changed(path)
-            known[number] = summarise_amended(frame, rows(path), before, changed, constants)
+            known[number] = summarise_amended(
+                frame, rows(path), before, *_changed(path), lambda columns: _levels(path, columns, count=False)
+            )
         else:
-            known[number] = summarise(frame)
+            known[number] = summarise(frame, _levels(path, frame.collect_schema().names()))
     return known[number]
 
 
-def forget_summaries(folder: Path) -> None:
+def forget_figures(folder: Path) -> None:
     """Give up what is known of the tables in a run's folder."""
     _SUMMARIES.pop(folder, None)
+    _LEVELS.pop(folder, None)
 
 
-def _put_changes(amendment: Amendment, source: Path, path: Path) -> None:
+def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[str, Levels]:
+    """Find the levels of columns of a staged table: those that are known, or all that there are."""
+    files: list[Path] = [path]
+    texts: Mapping[str, str] = {}
+    if _is_amended(path):
+        changed, texts = _changed(path)
+        if KEPT in changed:
+            return {}
+        files = [each for each in (path, _recoded_of(path), _source_of(path)) if each == path or each.exists()]
+    found: dict[str, Levels] = {}
+    left = set(columns) - texts.keys()
+    for file in (each for each in files if not shelf.is_held(each)):
+        known = _known_levels(file)
+        here = left.intersection(shelf.columns(file))
+        if count and (new := [name for name in columns if name in here and name not in known]):
+            known |= dict.fromkeys(new) | count_levels(file, new)
+        found |= {name: levels for name in here if (levels := known.get(name))}
+        left -= here
+    return found
+
+
+def _known_levels(file: Path) -> dict[str, Levels | None]:
+    return _LEVELS.setdefault(file.parent, {}).setdefault(shelf.identity(file), {})
+
+
+def _put_changes(amendment: Amendment, source: Path, path: Path, leave_out: Collection[str]) -> None:
     """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
     starts = range(0, max(shelf.rows(source), 1), _SLICE_ROWS)
     parts = computed_ahead(
-        lambda start: amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).collect(),
+        lambda start: amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).drop(leave_out).collect(),
         starts,
         threads=_THREADS,
         ahead=_THREADS,
@@ -161,9 +206,15 @@ def _source_of(path: Path) -> Path:
     return path.with_name(f"{SOURCE_OF}{path.name}")
 
 
+def _recoded_of(path: Path) -> Path:
+    """Name the file with the columns of an amended table whose levels got other cells, if there are any."""
+    return path.with_name(f"{RECODED_OF}{path.name}")
+
+
 def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
-    """Name the columns of an amended table that are in its own file, and give those with the same text in all rows."""
-    return shelf.columns(path), json.loads(shelf.notes(path)[_CONSTANTS])
+    """Name the columns in which an amended table differs from its source, and give those with one text for all rows."""
+    recoded = shelf.columns(_recoded_of(path)) if _recoded_of(path).exists() else []
+    return [*shelf.columns(path), *recoded], json.loads(shelf.notes(path)[_CONSTANTS])
 
 
 @dataclass(frozen=True)
@@ -185,12 +236,13 @@ class _Amended:
     @classmethod
     def of(cls, path: Path) -> "_Amended":
         """Find out how a table is put together."""
-        source, changes = shelf.scan(_source_of(path)), shelf.scan(path)
-        names = source.collect_schema().names()
+        source, names = shelf.scan(_source_of(path)), shelf.columns(_source_of(path))
         changed, constants = _changed(path)
         kept = [name for name in names if name not in changed and name not in constants]
-        parts = ([source.select(kept)] if kept else []) + ([changes] if changed else [])
-        return cls(names, parts or [source], constants, KEPT in changed)
+        changes = [shelf.scan(each) for each in (path, _recoded_of(path)) if each == path or each.exists()]
+        parts = [source.select(kept), *changes]
+        filled = [part for part in parts if part.collect_schema().len()]
+        return cls(names, filled or [source], constants, KEPT in changed)
 
     def rows(self, start: int = 0, count: int | None = None) -> pl.LazyFrame:
         """Put rows together, in order."""

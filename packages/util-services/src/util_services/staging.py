@@ -145,8 +145,8 @@ def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
 
 def discard_checkpoints(run_id: str) -> None:
     """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
-    for beginning in (_CHECKPOINT, staged_tables.SOURCE_OF + _CHECKPOINT):
-        for path in shelf.found(run_folder(run_id), beginning):
+    for beginning in ("", staged_tables.SOURCE_OF, staged_tables.RECODED_OF):
+        for path in shelf.found(run_folder(run_id), beginning + _CHECKPOINT):
             (engine_tables.remove if path.suffix == SPARK else shelf.remove)(path)
 
 
@@ -356,7 +356,7 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
     yield StagingIOManager(engine)
     if context.instance and context.run:
         folder = root / context.run.run_id
-        staged_tables.forget_summaries(folder)
+        staged_tables.forget_figures(folder)
         if _succeeded(context.instance, context.run):
             shelf.forget(folder)
             _remove(folder)

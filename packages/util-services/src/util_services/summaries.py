@@ -1,13 +1,15 @@
 """Tables in figures: rows, missing and distinct values, ranges."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from util_services.engine_rows import estimated_distinct, is_spark
+from util_services.levels import Levels
 
 _EXACT_UP_TO_ROWS = 100_000
 _RELATIVE_ERROR = 0.02  # standard deviation of Spark's estimates
@@ -52,8 +54,12 @@ class Summary:
     columns: tuple[ColumnSummary, ...]
 
 
-def summarise(frame: nw.LazyFrame[Any]) -> Summary:
+def summarise(frame: nw.LazyFrame[Any], levels: Mapping[str, Levels] = MappingProxyType({})) -> Summary:
     """Count rows, missing and distinct values; one pass over the frame, only the figures reach memory.
+
+    Args:
+        frame: A table.
+        levels: Those of its columns, as far as they are known; these columns are not read.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"age": [25, 26, None]}))
@@ -66,10 +72,14 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
         frame = frame.collect("polars").lazy()  # the others cannot compare lists and records
     native = nw.to_native(frame)
     if isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
+        read = native.drop(levels.keys())
+        others = nw.Schema({name: dtype for name, dtype in schema.items() if name not in levels})
         estimates = [pl.all().exclude(nested).approx_n_unique(), pl.col(nested).hash().approx_n_unique()]
-        figures = _aggregate_on_polars(native, _aggregates(pl, schema, estimates))
+        figures = _aggregate_on_polars(read, _aggregates(pl, others, estimates))
         if exact := figures[""] <= _EXACT_UP_TO_ROWS:
-            figures = _aggregate_on_polars(native, _aggregates(pl, schema, [pl.all().n_unique()]))
+            figures = _aggregate_on_polars(read, _aggregates(pl, others, [pl.all().n_unique()]))
+        for name, each in levels.items():
+            figures |= {f"{name}/nulls": each.rows(each.cells.is_null()), f"{name}/distinct": each.cells.n_unique()}
     elif is_spark(native):  # which has no cheap exact counts either
         figures = _only_row(frame.select(*_aggregates(nw, schema, [])))
         exact = figures[""] <= _EXACT_UP_TO_ROWS
@@ -92,7 +102,12 @@ def summarise(frame: nw.LazyFrame[Any]) -> Summary:
 
 
 def summarise_amended(
-    frame: nw.LazyFrame[Any], rows: int, before: Summary, changed: Collection[str], constants: Collection[str]
+    frame: nw.LazyFrame[Any],
+    rows: int,
+    before: Summary,
+    changed: Collection[str],
+    constants: Collection[str],
+    levels: Callable[[Sequence[str]], Mapping[str, Levels]] = lambda _: {},
 ) -> Summary:
     """Summarise a table of which only some columns changed, and of which rows may have been left out.
 
@@ -105,10 +120,11 @@ def summarise_amended(
         before: Figures of the table before.
         changed: Names of the changed columns.
         constants: Names of columns that hold the same text in every row now.
+        levels: Finds the levels of its columns, as :func:`util_services.revisions.levels_of` does.
     """
     left_out = before.rows - rows
     if left_out and (before.exact or left_out > before.rows * _NEGLIGIBLE_SHARE):
-        return summarise(frame)
+        return summarise(frame, levels(frame.collect_schema().names()))
     other = {
         column.name: column
         for column in before.columns
@@ -116,7 +132,9 @@ def summarise_amended(
     }
     other |= {name: ColumnSummary(name, str(nw.String()), 0, min(rows, 1), None, None) for name in constants}
     anew = [column.name for column in before.columns if column.name not in other]
-    known = other | {column.name: column for column in (summarise(frame.select(*anew)).columns if anew else ())}
+    known = other | {
+        column.name: column for column in (summarise(frame.select(*anew), levels(anew)).columns if anew else ())
+    }
     return Summary(rows, before.exact, tuple(known[column.name] for column in before.columns))
 
 

@@ -10,10 +10,14 @@ from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text
 from data_processing.steps.step import REASON, Outcome
 from util_services.distinct import DistinctValues, Transform, of_present
-from util_services.frames import Store, amended, computed_beside, settle, spare, with_cells
+from util_services.frames import Store, amended, amended_in_batches, computed_beside, spare, with_cells
+from util_services.levels import Levels
+from util_services.revisions import levels_of, recode, settle
 
 
-def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: Sequence[str] = ()) -> Outcome:
+def replaced(
+    frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: Sequence[str] = (), alone: bool = False
+) -> Outcome:
     """Replace columns, each cell from its own row alone and of the same type.
 
     Args:
@@ -21,6 +25,7 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: 
         cells: For each column its new cells.
         inputs: The columns that these depend on, where Spark shall not do it its own way; see
             :func:`util_services.frames.with_cells`.
+        alone: Whether each new cell depends on the old one alone, so that a text that repeats need be looked at once.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"city": ["Rome", None]}))
@@ -30,10 +35,18 @@ def replaced(frame: nw.LazyFrame[Any], cells: Mapping[str, nw.Expr], *, inputs: 
     """
     if not cells:
         return Outcome(frame)
-    new = dict(zip(cells, spare(frame, len(cells)), strict=True))
-    both = with_cells(frame, {new[column]: each for column, each in cells.items()}, inputs)
-    changed = (how_many(differ(nw.col(column), nw.col(each))).alias(column) for column, each in new.items())
-    return Outcome(amended(frame, cells, inputs=inputs), written=tuple(cells), changed=both.select(*changed))
+    known = levels_of(frame, list(cells)) if alone else {}
+    recoded = {column: levels.recoded(of_levels(levels, cells[column])) for column, levels in known.items()}
+    others = [column for column in cells if column not in known]
+    new = dict(zip(others, spare(frame, len(others)), strict=True))
+    both = with_cells(frame, {new[column]: cells[column] for column in others}, inputs)
+    changed = {column: how_many(differ(nw.col(column), nw.col(each))) for column, each in new.items()}
+    counted = {column: nw.lit(_rows_changed(known[column], recoded[column])) for column in known}
+    return Outcome(
+        recode(amended(frame, cells, inputs=inputs), recoded),
+        written=tuple(cells),
+        changed=both.select((changed | counted)[column].alias(column) for column in cells),
+    )
 
 
 def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
@@ -53,8 +66,28 @@ def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[st
     """
     if not columns:
         return Outcome(frame)
-    new = dict(zip(columns, spare(frame, len(columns)), strict=True))
+    known = levels_of(frame, columns)
+    others = [column for column in columns if column not in known]
+    outcome = _stored(frame, function, others, store) if others else Outcome(frame)
+    if not known:
+        return outcome
+    recoded = {column: levels.recoded(of_present(function, levels.cells)) for column, levels in known.items()}
+    counted = {column: _rows_changed(known[column], recoded[column]) for column in known}
+    functions = {column: DistinctValues(function) for column in known}
 
+    def batch(rows: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame({cells.name: of_present(functions[cells.name], cells) for cells in rows.iter_columns()})
+
+    types = dict.fromkeys(known, nw.String)
+    result = amended_in_batches(outcome.frame, batch, list(known), types, {}, leaves_out=False)
+    changed = outcome.changed
+    if isinstance(changed, nw.LazyFrame):
+        changed = changed.with_columns(**{column: nw.lit(rows) for column, rows in counted.items()}).select(*columns)
+    return Outcome(recode(result, recoded), written=tuple(columns), changed=counted if changed is None else changed)
+
+
+def _stored(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
+    new = dict(zip(columns, spare(frame, len(columns)), strict=True))
     functions = {column: DistinctValues(function) for column in columns}
 
     def batch(rows: pl.DataFrame) -> pl.DataFrame:
@@ -86,6 +119,24 @@ def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[s
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:
     """Tell which cells differ, a missing one from any other that is not."""
     return (old != new).fill_null(value=False) | (old.is_null() & ~new.is_null()) | (~old.is_null() & new.is_null())
+
+
+def _rows_changed(before: Levels, after: Levels) -> int:
+    return before.rows(before.cells.ne_missing(after.cells))
+
+
+def of_levels(levels: Levels, cells: nw.Expr) -> pl.Series:
+    """Evaluate what depends on a column's cell alone for each of its levels.
+
+    Args:
+        levels: Levels of the column.
+        cells: An expression of that column.
+
+    Returns:
+        Shape (levels,).
+    """
+    before = nw.from_native(levels.cells.to_frame())
+    return before.with_columns(cells.alias(levels.cells.name)).to_native().to_series()
 
 
 def left_out(frame: nw.LazyFrame[Any], refused: nw.Expr, reason: str) -> Outcome:

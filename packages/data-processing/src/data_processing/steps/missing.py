@@ -1,19 +1,21 @@
 """Steps for missing cells: telling them, filling them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar, Literal
 
 import narwhals as nw
+import polars as pl
 
 from data_processing.evaluation import aggregated, how_many
-from data_processing.steps.cells import exchanged, replaced
+from data_processing.steps.cells import exchanged, of_levels, replaced
 from data_processing.steps.numerals import as_numbers, check_numbers, unread, written
 from data_processing.steps.selection import existing, is_text, texts
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
 from util_services.errors import DataServiceError, nearest
-from util_services.frames import Store, amended, numbered, spare, with_cells
+from util_services.frames import Store, numbered, spare, with_cells
+from util_services.revisions import levels_of
 
 MARKERS = ("", "-", "--", "?", ".", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "unknown", "missing", "#n/a")
 _FEW_LETTERS = 8  # can be written in so many ways that all are quickly looked up
@@ -42,13 +44,17 @@ class NormaliseMissingMarkers(Step):
         del inputs
         markers = sorted({marker.strip().lower() for marker in self.markers})
         columns = texts(self, frame, self.columns)
-        marks = dict(zip(columns, spare(frame, len(columns)), strict=True))
         marked = {column: _is_one_of(markers, nw.col(column)) for column in columns}
-        both = with_cells(frame, {mark: marked[column] for column, mark in marks.items()}, columns)
+        known = levels_of(frame, columns)
+        others = [column for column in columns if column not in known]
+        marks = dict(zip(others, spare(frame, len(others)), strict=True))
+        both = with_cells(frame, {mark: marked[column] for column, mark in marks.items()}, others)
         counts = aggregated(both, *(how_many(nw.col(mark)).alias(column) for column, mark in marks.items()))
+        counts |= {column: levels.rows(of_levels(levels, marked[column])) for column, levels in known.items()}
         with_any = [column for column in columns if counts[column]]
         cells = {column: nw.when(~marked[column]).then(nw.col(column)) for column in with_any}
-        return Outcome(amended(frame, cells, inputs=with_any), written=with_any, changed=counts)
+        outcome = replaced(frame, cells, inputs=with_any, alone=True)
+        return replace(outcome, changed={column: counts[column] for column in columns})
 
 
 def _is_one_of(markers: Sequence[str], cells: nw.Expr) -> nw.Expr:
@@ -225,7 +231,7 @@ class FillMissingValues(Step):
         alike = [gap for gap in gaps if gap.fill.method not in _ORDERED and not gap.fill.by]
         filled = self._filled_alike(frame, alike, unread(cells))
         by_row = [gap for gap in gaps if gap not in alike]
-        return _filled_by_row(frame, by_row, filled, inputs.store) if by_row else replaced(frame, filled)
+        return _filled_by_row(frame, by_row, filled, inputs.store) if by_row else replaced(frame, filled, alone=True)
 
     def _filled_alike(
         self, frame: nw.LazyFrame[Any], gaps: Sequence[Gap], checks: Sequence[nw.Expr]
@@ -282,6 +288,11 @@ def _filled(column: str, value: nw.Expr) -> nw.Expr:
 
 def _most_frequent(frame: nw.LazyFrame[Any], column: str) -> Any:
     """Give the most frequent value, of several the smallest; ``None`` if all are missing."""
-    counts = frame.select(column).filter(~nw.col(column).is_null()).group_by(column).agg(nw.len().alias("/rows"))
+    if levels := levels_of(frame, [column]).get(column):
+        now = levels.settled()
+        counts = nw.from_native(pl.DataFrame({column: now.stored, "/rows": now.counts}).lazy())
+    else:
+        counts = frame.select(column).group_by(column).agg(nw.len().alias("/rows"))
+    counts = counts.filter(~nw.col(column).is_null())
     top = counts.sort("/rows", column, descending=[True, False]).head(1).collect()
     return top[column].to_list()[0] if len(top) else None

@@ -11,7 +11,8 @@ import polars as pl
 from data_processing.evaluation import aggregated, how_many
 from data_processing.steps.step import REASON, Step
 from util_services.errors import DataServiceError
-from util_services.frames import Store, computed_beside, settle, spare
+from util_services.frames import Store, computed_beside, spare
+from util_services.revisions import settle
 
 ON_FAILURE = ("reject", "fail", "missing")
 FAILURE = (

@@ -91,7 +91,9 @@ class ReplaceValues(Step):
         """Look each cell up."""
         del inputs
         columns = texts(self, frame, self.columns)
-        return replaced(frame, {column: self._replaced(nw.col(column)) for column in columns}, inputs=columns)
+        return replaced(
+            frame, {column: self._replaced(nw.col(column)) for column in columns}, inputs=columns, alone=True
+        )
 
     def _replaced(self, cells: nw.Expr) -> nw.Expr:
         found = cells.str.to_lowercase() if self.ignore_case else cells
@@ -130,7 +132,7 @@ class ReplacePattern(Step):
         del inputs
         columns = texts(self, frame, self.columns)
         cells = {column: nw.col(column).str.replace_all(self.pattern, self.replacement) for column in columns}
-        return replaced(frame, cells, inputs=columns)
+        return replaced(frame, cells, inputs=columns, alone=True)
 
 
 def check_pattern(step: Step, pattern: str) -> None:
