@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -121,7 +122,8 @@ class _Part:
 
     def read(self) -> dict[str, pa.DictionaryArray]:
         """Read them, each as one array; by a reader of its own, as several threads do so."""
-        with pq.ParquetFile(self.path, metadata=self.metadata, read_dictionary=self.columns) as file:
+        how: dict[str, Any] = {"metadata": self.metadata, "read_dictionary": self.columns, "pre_buffer": False}
+        with pq.ParquetFile(self.path, **how) as file:
             rows = file.read_row_groups(self.groups, columns=self.columns, use_threads=False).unify_dictionaries()
         return {name: _joined(rows[name]) for name in self.columns}
 
