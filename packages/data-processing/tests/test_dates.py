@@ -52,6 +52,27 @@ def test_columns_of_dates_need_no_format() -> None:
     assert derive_age(frame, column="born", reference_date="2026-01-01").frame["age"].to_list() == [26]
 
 
+FORMATS = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%b %d, %Y", "%d %B %Y", "%Y%m%d", " %y-%m-%d"]
+SPACE = st.text(st.sampled_from(" \t\n\xa0\u3000"), max_size=2)
+DATE_LIKE = st.builds(lambda day, form: day.strftime(form), DAYS, st.sampled_from(FORMATS)) | st.sampled_from(
+    ["", "x", "1"]
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.none() | st.tuples(SPACE, DATE_LIKE, SPACE).map("".join), max_size=8),
+    st.lists(st.sampled_from(FORMATS), min_size=1, unique=True),
+)
+def test_space_around_a_date_makes_no_difference(cells: list[str | None], formats: list[str]) -> None:
+    frame = pl.DataFrame({"day": cells}, schema={"day": pl.String})
+    bare = frame.with_columns(pl.col("day").str.strip_chars())
+    how: dict[str, Any] = {"columns": ["day"], "formats": formats, "on_failure": "missing"}
+    assert format_dates(frame, **how).frame.equals(format_dates(bare, **how).frame, null_equal=True)
+    left = [format_dates(each, columns=["day"], formats=formats).frame for each in (frame, bare)]
+    assert left[0].equals(left[1], null_equal=True)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.dates(date(1000, 1, 1)), max_size=5))
 def test_dates_are_written_in_the_format_asked_for(days: list[date]) -> None:

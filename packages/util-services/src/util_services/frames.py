@@ -11,7 +11,7 @@ from util_services.engine_batches import BatchFunction, Counts, on_spark
 from util_services.engine_rows import has_order, is_spark, renumbered, with_numbers, with_positions
 from util_services.errors import DataServiceError
 from util_services.origins import Origins
-from util_services.revisions import is_settled, settle
+from util_services.revisions import is_settled, settle, stored_in
 
 Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 """Takes a lazy table and gives one that holds the same and is cheap to read."""
@@ -247,7 +247,8 @@ def computed_beside(
     if not (isinstance(native, pl.LazyFrame) and is_settled(native)):
         return store(computed)
     new = store(computed.select(*outputs))
-    return settle(nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal")), frame, outputs)
+    both: nw.LazyFrame[Any] = nw.from_native(pl.concat([native, nw.to_native(new)], how="horizontal"))
+    return stored_in(settle(both, frame, outputs), new)
 
 
 def numbered(frame: nw.LazyFrame[Any], name: str) -> nw.LazyFrame[Any]:

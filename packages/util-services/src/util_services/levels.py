@@ -43,6 +43,10 @@ class Levels:
         """Give the rows other cells: one for each level, in order."""
         return replace(self, cells=cells.alias(self.cells.name))
 
+    def named(self, name: str) -> "Levels":
+        """Give them as the levels of a column of that name."""
+        return replace(self, cells=self.cells.alias(name))
+
     def settled(self) -> "Levels":
         """Give the levels that the column has once it is stored as it is now."""
         counts = Counter[str | None]()

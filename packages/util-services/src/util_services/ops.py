@@ -19,12 +19,11 @@ from util_services.errors import DataServiceError
 from util_services.failures import reported
 from util_services.files import SUCCESS, whole_file, whole_folder
 from util_services.formats import format_of, read_inferred, read_text, sink, write_text
-from util_services.frames import collected
 from util_services.objects import Transferred, download, upload
 from util_services.parts import Parts
 from util_services.prefixes import check_free, upload_parts
 from util_services.preview import preview_markdown
-from util_services.staged_tables import in_steps, summary_of
+from util_services.staged_tables import height, in_steps, summary_of
 from util_services.staging import checkpoint_text, evaluated, run_folder
 from util_services.texts import Text
 
@@ -307,4 +306,4 @@ def _since(started: float) -> float:
 
 def _size(frame: nw.LazyFrame[Any] | pl.LazyFrame) -> dict[str, Any]:
     lazy: nw.LazyFrame[Any] = nw.from_native(frame) if isinstance(frame, pl.LazyFrame) else frame
-    return {"rows": collected(lazy.select(nw.len())).item(), "columns": lazy.collect_schema().len()}
+    return {"rows": height(lazy), "columns": lazy.collect_schema().len()}

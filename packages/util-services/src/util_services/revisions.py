@@ -23,12 +23,14 @@ class Revision:
         changed: The columns that may differ.
         levels: Of changed columns whose new cells depend on the old one alone, the levels that the source has.
         counted: Finds those of the source's columns.
+        stored: Of changed columns that were computed once: a table that has them in the same rows, and the name there.
     """
 
     source: pl.LazyFrame | None = None
     changed: frozenset[str] = frozenset()
     levels: Mapping[str, Levels] = field(default_factory=dict)
     counted: Counted = lambda _: {}
+    stored: Mapping[str, tuple[pl.LazyFrame, str]] = field(default_factory=dict)
 
 
 _SETTLED = Origins[Revision]()
@@ -63,6 +65,7 @@ def settle(
                 source=known.source if known.source is not None else before,
                 changed=known.changed.union(changed),
                 levels={name: levels for name, levels in known.levels.items() if name not in changed},
+                stored={name: place for name, place in known.stored.items() if name not in changed},
             )
     elif counted is not None:
         revision = Revision(counted=counted)
@@ -119,4 +122,39 @@ def recode(frame: nw.LazyFrame[Any], levels: Mapping[str, Levels]) -> nw.LazyFra
     native = nw.to_native(frame)
     if levels and (revision := _SETTLED.of(native)) is not None:
         _SETTLED.remember(native, replace(revision, levels={**revision.levels, **levels}))
+    return frame
+
+
+def stored_in(frame: nw.LazyFrame[Any], table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Note that another table holds some columns of a table, in the same rows.
+
+    Args:
+        frame: A table, noted by :func:`settle` as made of another.
+        table: One that is settled; all its columns are among those of the first.
+
+    Returns:
+        The table itself.
+    """
+    native, there = nw.to_native(frame), nw.to_native(table)
+    if (revision := _SETTLED.of(native)) is not None and isinstance(there, pl.LazyFrame):
+        stored = {name: (there, name) for name in there.collect_schema().names()}
+        _SETTLED.remember(native, replace(revision, stored={**revision.stored, **stored}))
+    return frame
+
+
+def taken_over(frame: nw.LazyFrame[Any], before: nw.LazyFrame[Any], names: Mapping[str, str]) -> nw.LazyFrame[Any]:
+    """Note that columns are others of the table before, unchanged.
+
+    Args:
+        frame: A table, noted by :func:`settle` as made of the one before.
+        before: That table.
+        names: For each such column the name of the other.
+
+    Returns:
+        The table itself.
+    """
+    native, known = nw.to_native(frame), _SETTLED.of(nw.to_native(before))
+    if known is not None and (revision := _SETTLED.of(native)) is not None:
+        stored = {name: known.stored[other] for name, other in names.items() if other in known.stored}
+        _SETTLED.remember(native, replace(revision, stored={**revision.stored, **stored}))
     return frame

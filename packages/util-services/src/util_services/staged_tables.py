@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,19 @@ import pyarrow.parquet as pq
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
-from util_services.frames import AMENDMENTS, KEPT, Amendment
+from util_services.frames import AMENDMENTS, KEPT, Amendment, collected
 from util_services.levels import Levels, count_levels, write_recoded
 from util_services.origins import Origins
 from util_services.parquet_files import write_lazy
-from util_services.revisions import revision_of, settle
+from util_services.revisions import Revision, revision_of, settle
 from util_services.row_source import from_batches
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
 _LAZY = f".lazy{FRAME}"
 _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
-SOURCE_OF, RECODED_OF = "source-of-", "recoded-of-"  # found only through the other file: no op has such names
-_CONSTANTS = "constants"  # what is noted of an amended table
+SOURCE_OF, PART_OF = "source-of-", "part-of-"  # found only through the other file: no op has such names
+_CONSTANTS, _PARTS = "constants", "parts"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
 _STEP_ROWS = 24_576
 _THREADS = 2  # as much of replacing values is done by one thread each
@@ -46,23 +47,38 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     if staged := _SCANS.of(frame):
         return _link(staged, place)
     amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
-    recoded = revision.levels if revision else {}
+    recoded, stored = (revision.levels, _stored(revision)) if revision else ({}, {})
+    elsewhere = [*([dict(zip(recoded, recoded, strict=True))] if recoded else []), *stored.values()]
     path = place.with_name(place.name + _AMENDED)
-    shelf.remove(_recoded_of(path))  # of an attempt before
+    notes = {_CONSTANTS: json.dumps(amendment.constants if amendment else {}), _PARTS: json.dumps(elsewhere)}
     if amendment and (source := _whole(amendment.source)):
-        _put_changes(amendment, source, path, leave_out=recoded)
+        _put_changes(amendment, source, path, notes, leave_out=recoded)
     elif revision and revision.source is not None and (source := _whole(revision.source)):
-        changed = [name for name in frame.collect_schema().names() if name in revision.changed - recoded.keys()]
-        shelf.put_beside(frame.select(changed), path, {_CONSTANTS: "{}"}, hold=shelf.is_held(source))
+        changed = revision.changed.difference(*elsewhere)
+        own = frame.select(name for name in frame.collect_schema().names() if name in changed)
+        shelf.put_beside(own, path, notes, hold=shelf.is_held(source))
     else:
         path = place.with_name(place.name + _LAZY)
         shelf.put(frame, path)
         return path
+    parts = iter(_part_paths(path, len(elsewhere)))
     if recoded:
-        write_recoded(source, recoded, shelf.private(_recoded_of(path)))
-        _known_levels(_recoded_of(path)).update({name: levels.settled() for name, levels in recoded.items()})
+        part = shelf.private(next(parts))
+        write_recoded(source, recoded, part)
+        _known_levels(part).update({name: levels.settled() for name, levels in recoded.items()})
+    for before, part in zip(stored, parts, strict=True):
+        shelf.link(before, part)
     shelf.link(source, _source_of(path))
     return path
+
+
+def _stored(revision: Revision) -> dict[Path, dict[str, str]]:
+    """Tell which changed columns are in files already: for each file its columns by the names that they have now."""
+    files: dict[Path, dict[str, str]] = {}
+    for name, (frame, there) in revision.stored.items():
+        if path := _whole(frame):
+            files.setdefault(path, {})[name] = there
+    return files
 
 
 def _whole(frame: pl.LazyFrame) -> Path | None:
@@ -77,9 +93,9 @@ def _link(staged: Path, place: Path) -> Path:
         return shelf.link(staged, place.with_name(place.name + _LAZY))
     path = shelf.link(staged, place.with_name(place.name + _AMENDED))
     shelf.link(_source_of(staged), _source_of(path))
-    shelf.remove(_recoded_of(path))  # of an attempt before
-    if _recoded_of(staged).exists():
-        shelf.link(_recoded_of(staged), _recoded_of(path))
+    parts = len(_parts(staged))
+    for before, part in zip(_part_paths(staged, parts), _part_paths(path, parts), strict=True):
+        shelf.link(before, part)
     return path
 
 
@@ -97,7 +113,7 @@ def in_steps(frame: pl.LazyFrame) -> pl.LazyFrame:
     if path is None or not _is_amended(path) or shelf.is_held(path) or shelf.is_held(_source_of(path)):
         return frame
     amended, steps = _Amended.of(path), _steps(_source_of(path))
-    if len(amended.parts) == 1:
+    if len(amended.files) == 1:
         return frame
 
     def batches(names: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -135,6 +151,13 @@ def rows(path: Path) -> int:
     return kept
 
 
+def height(frame: nw.LazyFrame[Any]) -> int:
+    """Count the rows of a table; of one that is staged without reading it."""
+    native = nw.to_native(frame)
+    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
+    return rows(path) if path else int(collected(frame.select(nw.len())).item())
+
+
 def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     """Summarise a table; one that is staged only once in a run, and of one that was made of it only what changed."""
     native = nw.to_native(frame)
@@ -161,22 +184,21 @@ def forget_figures(folder: Path) -> None:
 
 def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[str, Levels]:
     """Find the levels of columns of a staged table: those that are known, or all that there are."""
-    files: list[Path] = [path]
-    texts: Mapping[str, str] = {}
-    if _is_amended(path):
-        changed, texts = _changed(path)
-        if KEPT in changed:
-            return {}
-        files = [each for each in (path, _recoded_of(path), _source_of(path)) if each == path or each.exists()]
+    if not _is_amended(path):
+        files: Mapping[Path, Mapping[str, str]] = {path: dict(zip(columns, columns, strict=True))}
+    elif KEPT in shelf.columns(path):
+        return {}
+    else:
+        files = _Amended.of(path).files
     found: dict[str, Levels] = {}
-    left = set(columns) - texts.keys()
-    for file in (each for each in files if not shelf.is_held(each)):
+    for file, names in files.items():
+        wanted = {name: names[name] for name in columns if name in names}
+        if not wanted or shelf.is_held(file):
+            continue
         known = _known_levels(file)
-        here = left.intersection(shelf.columns(file))
-        if count and (new := [name for name in columns if name in here and name not in known]):
+        if count and (new := [there for there in wanted.values() if there not in known]):
             known |= dict.fromkeys(new) | count_levels(file, new)
-        found |= {name: levels for name in here if (levels := known.get(name))}
-        left -= here
+        found |= {name: levels.named(name) for name, there in wanted.items() if (levels := known.get(there))}
     return found
 
 
@@ -184,7 +206,9 @@ def _known_levels(file: Path) -> dict[str, Levels | None]:
     return _LEVELS.setdefault(file.parent, {}).setdefault(shelf.identity(file), {})
 
 
-def _put_changes(amendment: Amendment, source: Path, path: Path, leave_out: Collection[str]) -> None:
+def _put_changes(
+    amendment: Amendment, source: Path, path: Path, notes: Mapping[str, str], leave_out: Collection[str]
+) -> None:
     """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
     starts = range(0, max(shelf.rows(source), 1), _SLICE_ROWS)
     parts = computed_ahead(
@@ -193,7 +217,6 @@ def _put_changes(amendment: Amendment, source: Path, path: Path, leave_out: Coll
         threads=_THREADS,
         ahead=_THREADS,
     )
-    notes = {_CONSTANTS: json.dumps(amendment.constants)}
     shelf.put_parts(parts, path, notes, hold=shelf.is_held(source))
 
 
@@ -206,15 +229,21 @@ def _source_of(path: Path) -> Path:
     return path.with_name(f"{SOURCE_OF}{path.name}")
 
 
-def _recoded_of(path: Path) -> Path:
-    """Name the file with the columns of an amended table whose levels got other cells, if there are any."""
-    return path.with_name(f"{RECODED_OF}{path.name}")
+def _part_paths(path: Path, parts: int) -> list[Path]:
+    """Name the files with further changed columns of an amended table."""
+    return [path.with_name(f"{PART_OF}{path.name}.{part}") for part in range(parts)]
+
+
+def _parts(path: Path) -> list[dict[str, str]]:
+    """Give for each of those files the columns that it has by the names that they have in the table."""
+    parts: list[dict[str, str]] = json.loads(shelf.notes(path)[_PARTS])
+    return parts
 
 
 def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
     """Name the columns in which an amended table differs from its source, and give those with one text for all rows."""
-    recoded = shelf.columns(_recoded_of(path)) if _recoded_of(path).exists() else []
-    return [*shelf.columns(path), *recoded], json.loads(shelf.notes(path)[_CONSTANTS])
+    elsewhere = [name for names in _parts(path) for name in names]
+    return [*shelf.columns(path), *elsewhere], json.loads(shelf.notes(path)[_CONSTANTS])
 
 
 @dataclass(frozen=True)
@@ -223,26 +252,36 @@ class _Amended:
 
     Attributes:
         names: All columns, in order.
-        parts: Tables with the same rows, at least one.
+        files: Tables with the same rows, at least one; of each its columns by the names that they have here.
         constants: Columns with the same text in all rows.
         drops: Whether :data:`KEPT` tells which rows stay.
     """
 
     names: Sequence[str]
-    parts: Sequence[pl.LazyFrame]
+    files: Mapping[Path, Mapping[str, str]]
     constants: Mapping[str, str]
     drops: bool
 
     @classmethod
     def of(cls, path: Path) -> "_Amended":
         """Find out how a table is put together."""
-        source, names = shelf.scan(_source_of(path)), shelf.columns(_source_of(path))
+        source, own, elsewhere = _source_of(path), shelf.columns(path), _parts(path)
+        names = shelf.columns(source)
         changed, constants = _changed(path)
         kept = [name for name in names if name not in changed and name not in constants]
-        changes = [shelf.scan(each) for each in (path, _recoded_of(path)) if each == path or each.exists()]
-        parts = [source.select(kept), *changes]
-        filled = [part for part in parts if part.collect_schema().len()]
-        return cls(names, filled or [source], constants, KEPT in changed)
+        files = {source: dict(zip(kept, kept, strict=True)), path: dict(zip(own, own, strict=True))}
+        files |= zip(_part_paths(path, len(elsewhere)), elsewhere, strict=True)
+        return cls(
+            names,
+            {file: columns for file, columns in files.items() if columns} or {source: {}},
+            constants,
+            KEPT in changed,
+        )
+
+    @cached_property
+    def parts(self) -> list[pl.LazyFrame]:
+        """Tables with the same rows, at least one, to be put side by side; opened once, however often rows are read."""
+        return [_renamed(shelf.scan(file), columns) for file, columns in self.files.items()]
 
     def rows(self, start: int = 0, count: int | None = None) -> pl.LazyFrame:
         """Put rows together, in order."""
@@ -251,6 +290,10 @@ class _Amended:
         frame = pl.concat(parts, how="horizontal") if len(parts) > 1 else parts[0]
         frame = frame.filter(KEPT) if self.drops else frame
         return frame.with_columns(pl.lit(text).alias(name) for name, text in self.constants.items()).select(self.names)
+
+
+def _renamed(frame: pl.LazyFrame, columns: Mapping[str, str]) -> pl.LazyFrame:
+    return frame.select(pl.col(there).alias(name) for name, there in columns.items()) if columns else frame
 
 
 def _steps(path: Path) -> list[tuple[int, int]]:

@@ -145,7 +145,7 @@ def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
 
 def discard_checkpoints(run_id: str) -> None:
     """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
-    for beginning in ("", staged_tables.SOURCE_OF, staged_tables.RECODED_OF):
+    for beginning in ("", staged_tables.SOURCE_OF, staged_tables.PART_OF):
         for path in shelf.found(run_folder(run_id), beginning + _CHECKPOINT):
             (engine_tables.remove if path.suffix == SPARK else shelf.remove)(path)
 

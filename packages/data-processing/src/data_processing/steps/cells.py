@@ -12,7 +12,7 @@ from data_processing.steps.step import REASON, Outcome
 from util_services.distinct import DistinctValues, Transform, of_present
 from util_services.frames import Store, amended, amended_in_batches, computed_beside, spare, with_cells
 from util_services.levels import Levels
-from util_services.revisions import levels_of, recode, settle
+from util_services.revisions import levels_of, recode, settle, taken_over
 
 
 def replaced(
@@ -37,15 +37,18 @@ def replaced(
         return Outcome(frame)
     known = levels_of(frame, list(cells)) if alone else {}
     recoded = {column: levels.recoded(of_levels(levels, cells[column])) for column, levels in known.items()}
+    counted = {column: _rows_changed(levels, recoded[column]) for column, levels in known.items()}
     others = [column for column in cells if column not in known]
     new = dict(zip(others, spare(frame, len(others)), strict=True))
     both = with_cells(frame, {new[column]: cells[column] for column in others}, inputs)
     changed = {column: how_many(differ(nw.col(column), nw.col(each))) for column, each in new.items()}
-    counted = {column: nw.lit(_rows_changed(known[column], recoded[column])) for column in known}
+    changed |= {column: nw.lit(rows) for column, rows in counted.items()}
+    left = {column: each for column, each in cells.items() if counted.get(column) != 0}
+    result = amended(frame, left, inputs=inputs) if left else frame
     return Outcome(
-        recode(amended(frame, cells, inputs=inputs), recoded),
-        written=tuple(cells),
-        changed=both.select((changed | counted)[column].alias(column) for column in cells),
+        recode(result, {column: levels for column, levels in recoded.items() if column in left}),
+        written=tuple(left),
+        changed=both.select(changed[column].alias(column) for column in cells),
     )
 
 
@@ -72,18 +75,20 @@ def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[st
     if not known:
         return outcome
     recoded = {column: levels.recoded(of_present(function, levels.cells)) for column, levels in known.items()}
-    counted = {column: _rows_changed(known[column], recoded[column]) for column in known}
-    functions = {column: DistinctValues(function) for column in known}
+    counted = {column: _rows_changed(levels, recoded[column]) for column, levels in known.items()}
+    changed = outcome.changed
+    if isinstance(changed, nw.LazyFrame):
+        changed = changed.with_columns(**{column: nw.lit(rows) for column, rows in counted.items()}).select(*columns)
+    functions = {column: DistinctValues(function) for column, rows in counted.items() if rows}
 
     def batch(rows: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame({cells.name: of_present(functions[cells.name], cells) for cells in rows.iter_columns()})
 
-    types = dict.fromkeys(known, nw.String)
-    result = amended_in_batches(outcome.frame, batch, list(known), types, {}, leaves_out=False)
-    changed = outcome.changed
-    if isinstance(changed, nw.LazyFrame):
-        changed = changed.with_columns(**{column: nw.lit(rows) for column, rows in counted.items()}).select(*columns)
-    return Outcome(recode(result, recoded), written=tuple(columns), changed=counted if changed is None else changed)
+    result, types = outcome.frame, dict.fromkeys(functions, nw.String)
+    if functions:
+        result = amended_in_batches(result, batch, list(functions), types, {}, leaves_out=False)
+        recode(result, {column: recoded[column] for column in functions})
+    return Outcome(result, written=(*outcome.written, *functions), changed=counted if changed is None else changed)
 
 
 def _stored(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
@@ -99,21 +104,37 @@ def _stored(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str
     return exchanged(both, new, frame.collect_schema().names())
 
 
-def exchanged(both: nw.LazyFrame[Any], new: Mapping[str, str], names: Sequence[str]) -> Outcome:
+def exchanged(
+    both: nw.LazyFrame[Any],
+    new: Mapping[str, str],
+    names: Sequence[str],
+    counted: Mapping[str, int] | None = None,
+) -> Outcome:
     """Replace columns by others that were computed beside them, and drop those.
 
     Args:
         both: The table with the new columns.
         new: For each column the name of the one that replaces it.
         names: The columns that go on, in order.
+        counted: How many cells of each that changes, where it is known.
+    """
+    changed = both.select(*changes(both, new)) if new and counted is None else counted
+    frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
+    return Outcome(taken_over(settle(frame, both, new), both, new), written=tuple(new), changed=changed)
+
+
+def changes(both: nw.LazyFrame[Any], new: Mapping[str, str]) -> list[nw.Expr]:
+    """Count for columns, under their names, how many cells differ from those that are to replace them.
+
+    Args:
+        both: The table with the new columns.
+        new: For each column the name of the one that is to replace it.
     """
     schema = both.collect_schema()
-    changed = [
+    return [
         how_many(differ(_as_text(column, schema), _as_text(other, schema))).alias(column)
         for column, other in new.items()
     ]
-    frame = both.with_columns(*(nw.col(other).alias(column) for column, other in new.items())).select(*names)
-    return Outcome(settle(frame, both, new), written=tuple(new), changed=both.select(*changed) if changed else None)
 
 
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:

@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import narwhals as nw
 import polars as pl
 
-from data_processing.steps.cells import exchanged
 from data_processing.steps.dates import ISO, check_formats, date_reader
-from data_processing.steps.readings import FAILURE, ON_FAILURE, Reading, read_cells
+from data_processing.steps.readings import FAILURE, ON_FAILURE, Reading, converted
 from data_processing.steps.selection import existing
 from data_processing.steps.step import Inputs, Outcome, Step, choose, parameter, refuse
 from util_services.errors import DataServiceError, nearest
@@ -68,9 +67,7 @@ class ConvertTypes(Step):
     def apply(self, frame: nw.LazyFrame[Any], inputs: Inputs) -> Outcome:
         """Convert each cell."""
         readings = [self._reading(column) for column in existing(self, frame, self.types, "types")]
-        read = read_cells(self, frame, readings, self.on_failure, inputs.store)
-        outcome = exchanged(read.both, read.new, frame.collect_schema().names())
-        return replace(outcome, rejects=read.rejects, keeps_rows=read.rejects is None)
+        return converted(self, frame, readings, self.on_failure, inputs.store)
 
     def _reading(self, column: str) -> Reading:
         kind = TYPES[self.types[column]]

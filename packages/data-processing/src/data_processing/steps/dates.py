@@ -1,7 +1,7 @@
 """Steps for dates, and how dates are read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 import narwhals as nw
 import polars as pl
 
-from data_processing.steps.cells import exchanged
 from data_processing.steps.columns import placed
-from data_processing.steps.readings import FAILURE, ON_FAILURE, Reading, read_cells
+from data_processing.steps.readings import FAILURE, ON_FAILURE, Reading, converted, read_cells
 from data_processing.steps.selection import absent, existing
 from data_processing.steps.step import Inputs, Outcome, Step, choose, parameter, refuse
 
@@ -54,12 +53,11 @@ class FormatDates(Step):
                 dtype=nw.String,
                 what="a date in a known format",
                 read=lambda text: parse(text).map_batches(lambda days: _written(days, self.to), pl.String),
+                as_it_is=True,
             )
             for column in columns
         ]
-        read = read_cells(self, frame, readings, self.on_failure, inputs.store)
-        outcome = exchanged(read.both, read.new, frame.collect_schema().names())
-        return replace(outcome, rejects=read.rejects, keeps_rows=read.rejects is None)
+        return converted(self, frame, readings, self.on_failure, inputs.store)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +104,7 @@ class DeriveAge(Step):
             dtype=nw.Int64,
             what="a date of birth up to that day",
             read=lambda text: _age(parse(text), date.fromisoformat(self.reference_date)),
+            as_it_is=True,
         )
         read = read_cells(self, frame, [reading], self.on_failure, inputs.store)
         result = read.both.with_columns(nw.col(read.new[column]).alias(into))
