@@ -70,6 +70,41 @@ def test_what_is_not_touched_leaves_byte_for_byte(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == 'id,name,note\n01,Ann,"a ""b"", c"\n02,Bo,0\n03,Ann,""\n'
 
 
+def test_a_table_in_files_is_cleaned_as_one_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In files, columns that repeat are cleaned by their levels."""
+    rows = 20_000
+    number = pl.int_range(rows, eager=True)
+    pl.DataFrame(
+        {
+            "id": number.cast(pl.String),
+            "city": pl.Series([" Roma", "n/a", "São  Paulo", None, ""])[number % 5],
+            "sex": pl.Series(["f", "m"])[number % 2],
+            "born": pl.Series(["31.12.1999", " 01.02.1980", "-"])[number % 3],
+            "seen": (pl.date(2020, 1, 1) + pl.duration(days=number % 400)).pipe(pl.select).to_series().cast(pl.String),
+        }
+    ).write_csv(tmp_path / "in.csv")
+    steps: dict[str, dict[str, Any]] = {
+        "normalise_missing_markers": {},
+        "standardise_text": {"columns": ["city", "sex"], "case": "upper"},
+        "replace_values": {"columns": ["sex"], "mapping": {"F": "female"}},
+        "format_dates": {"columns": ["born", "seen"], "formats": ["%d.%m.%Y", "%Y-%m-%d"], "to": "%Y%m%d"},
+        "fill_missing_values": {"columns": {"city": {"method": "mode"}, "born": {"method": "constant", "value": "?"}}},
+    }
+    service = {"steps": [{"step": {name: how}} for name, how in steps.items()]}
+    outputs, figures = [], []
+    for megabytes in ("512", "0"):
+        monkeypatch.setenv("STAGING_MEMORY_MB", megabytes)
+        result = run_locally(tmp_path, "clean_data_job", service, tmp_path / "in.csv")
+        assert result.success
+        told = metadata(result)["metrics"]
+        figures.append({name: value for name, value in told.items() if name != "execution_time_seconds"})
+        outputs.append((tmp_path / "out.csv").read_bytes())
+        assert not list(staging_root().iterdir())
+    assert outputs[0] == outputs[1]
+    assert figures[0] == figures[1]
+    assert outputs[0].splitlines()[1:3] == [b"0,ROMA,female,19991231,20200101", b"1,ROMA,M,19800201,20200102"]
+
+
 def test_figures_are_metadata_and_hold_no_cells(tmp_path: Path) -> None:
     result = run_locally(tmp_path, "clean_data_job", CHAIN)
     told = metadata(result)
