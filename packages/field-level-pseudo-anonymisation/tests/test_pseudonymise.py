@@ -1,5 +1,8 @@
 import datetime as dt
+import json
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import narwhals as nw
@@ -19,11 +22,14 @@ from field_level_pseudo_anonymisation.techniques import (
     Encrypt,
     Hash,
     KeyedHash,
+    Mask,
     Redact,
     Replace,
 )
 from field_level_pseudo_anonymisation.techniques.session import Session
+from util_services import staged_tables
 from util_services.errors import DataServiceError
+from util_services.summaries import summarise
 
 KEYS = MemoryKeyStore({name: {1: Fernet.generate_key().decode()} for name in ("patients", "other")})
 ROWS = {"id": ["1", "2", "1"], "name": ["Ann", None, "Bo"], "age": ["25", "", None]}
@@ -215,3 +221,28 @@ def test_a_hash_of_few_values_is_warned_of() -> None:
     frame = pl.DataFrame({"sex": ["F", "M"] * 100, "email": [f"person.{n}.long.name@example.org" for n in range(200)]})
     (caution,) = pseudonymise(frame, [Step(Hash(), ["sex", "email"])]).cautions
     assert caution.startswith("The hash of 'sex' can be undone by trying every value, since it has about 2 distinct")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.none() | st.text(max_size=3), max_size=20))
+def test_the_preview_of_pseudonyms_is_that_of_counting_them_anew(cells: list[str | None]) -> None:
+    frame = pl.LazyFrame(dict.fromkeys("abcd", cells), schema=dict.fromkeys("abcd", pl.String))
+    steps = [
+        Step(Hash(), ["a", "d"]),
+        Step(KeyedHash("patients"), ["b"]),
+        Step(DeterministicEncrypt("patients"), ["b", "c"]),
+        Step(Mask(), ["d"]),
+    ]
+    with TemporaryDirectory() as folder:
+        staged = staged_tables.scan(staged_tables.stage(frame, Path(folder) / "in"))
+        staged_tables.summary_of(nw.from_native(staged))
+        result = pseudonymise(staged, steps, keys=KEYS).frame
+        out = nw.from_native(staged_tables.scan(staged_tables.stage(result, Path(folder) / "out")))
+        assert staged_tables.summary_of(out) == summarise(out)
+        found = read_notes(Path(folder) / "out.amended.parquet")
+        assert found == ["a", "b", "c"]
+
+
+def read_notes(path: Path) -> list[str]:
+    names: list[str] = json.loads(pl.read_parquet_metadata(path)["one_to_one"])
+    return names

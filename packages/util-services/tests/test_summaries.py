@@ -132,3 +132,15 @@ def test_columns_whose_levels_are_known_are_not_read() -> None:
     unreadable = frame.with_columns(pl.col("a").map_batches(refuse, return_dtype=pl.String))
     assert summarise(nw.from_native(unreadable), levels) == summarise(nw.from_native(frame))
     assert summarise(nw.from_native(unreadable.select("a")), levels) == summarise(nw.from_native(frame.select("a")))
+
+
+def test_columns_that_were_replaced_one_to_one_are_not_counted_anew() -> None:
+    def refuse(_: pl.Series) -> pl.Series:
+        raise AssertionError
+
+    frame = pl.LazyFrame({"a": ["x", "y", None, "y"]})
+    before = summarise(nw.from_native(frame))
+    after = nw.from_native(frame.with_columns(pl.col("a").map_batches(refuse, return_dtype=pl.String)))
+    assert summarise_amended(after, 4, before, ["a"], [], one_to_one=["a"]) == before
+    fewer = nw.from_native(frame.head(2))
+    assert summarise_amended(fewer, 2, before, ["a"], [], one_to_one=["a"]) == summarise(fewer)

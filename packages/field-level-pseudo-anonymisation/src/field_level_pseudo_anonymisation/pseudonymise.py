@@ -33,12 +33,14 @@ class _Work:
     Attributes:
         column: Its name.
         cells: How.
+        one_to_one: Whether that leaves as many different values.
         companions: Other columns that ``cells`` looks at.
         keeps: Values that could not be turned back stay as they are.
     """
 
     column: str
     cells: Cells
+    one_to_one: bool = False
     companions: tuple[str, ...] = ()
     keeps: bool = False
 
@@ -212,7 +214,12 @@ def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) 
         tally.add(rows.height, +unrestored, +kept)
         return rows.select(changed)
 
-    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String), tally)
+    alike = [
+        column
+        for column in changed
+        if schema[column] == nw.String and all(each.one_to_one for each in work if each.column == column)
+    ]
+    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String), tally, one_to_one=alike)
 
 
 def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
@@ -228,7 +235,8 @@ def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
 
         return _Work(column, beside_companions, companions=names)
     transform = Portable(technique.transform, scope)
-    return _Work(column, _of_present(DistinctValues(transform) if technique.linkable else transform))
+    cells = _of_present(DistinctValues(transform) if technique.linkable else transform)
+    return _Work(column, cells, one_to_one=technique.one_to_one)
 
 
 def _restoring(step: Reversal, scope: Scope) -> Cells:

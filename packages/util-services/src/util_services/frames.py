@@ -29,11 +29,14 @@ class Amendment:
         changes: Gives for rows of ``source``, in their order, the replaced columns, and :data:`KEPT` if rows were left
             out.
         constants: Columns that hold the same text in every row now.
+        one_to_one: Replaced columns of text where equal cells are still equal, different ones different and missing
+            ones missing.
     """
 
     source: pl.LazyFrame
     changes: Callable[[pl.LazyFrame], pl.LazyFrame]
     constants: Mapping[str, str] = field(default_factory=dict)
+    one_to_one: Sequence[str] = ()
 
 
 AMENDMENTS = Origins[Amendment]()
@@ -121,6 +124,8 @@ def map_batches(
     inputs: Sequence[str],
     outputs: Mapping[str, Any],
     counts: Counts | None = None,
+    *,
+    one_to_one: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
     """Compute columns by a function of batches of rows: the one seam for what expressions cannot say.
 
@@ -134,6 +139,8 @@ def map_batches(
         inputs: Columns the function needs, at least one.
         outputs: Narwhals data type of each column it gives; a column of that name is replaced, any other is appended.
         counts: What the function counts as it goes; complete once the frame was evaluated, on Spark once it was staged.
+        one_to_one: Columns of text that it replaces by such where equal cells are still equal, different ones different
+            and missing ones missing; staging need not count these anew.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": [25, 26]}))
@@ -162,7 +169,8 @@ def map_batches(
     )
     result = result.drop(_CELLS)
     if outputs.keys() <= set(names) and KEPT not in names:
-        AMENDMENTS.remember(result, Amendment(native, lambda rows: rows.select(cells.struct.unnest())))
+        changes = Amendment(native, lambda rows: rows.select(cells.struct.unnest()), one_to_one=tuple(one_to_one))
+        AMENDMENTS.remember(result, changes)
     return nw.from_native(result)
 
 

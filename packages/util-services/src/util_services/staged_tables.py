@@ -25,7 +25,7 @@ FRAME = ".parquet"
 _LAZY = f".lazy{FRAME}"
 _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
 SOURCE_OF, PART_OF = "source-of-", "part-of-"  # found only through the other file: no op has such names
-_CONSTANTS, _PARTS = "constants", "parts"  # what is noted of an amended table
+_CONSTANTS, _PARTS, _ONE_TO_ONE = "constants", "parts", "one_to_one"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
 _STEP_ROWS = 24_576
 _THREADS = 2  # as much of replacing values is done by one thread each
@@ -50,7 +50,11 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     recoded, stored = (revision.levels, _stored(revision)) if revision else ({}, {})
     elsewhere = [*([dict(zip(recoded, recoded, strict=True))] if recoded else []), *stored.values()]
     path = place.with_name(place.name + _AMENDED)
-    notes = {_CONSTANTS: json.dumps(amendment.constants if amendment else {}), _PARTS: json.dumps(elsewhere)}
+    notes = {
+        _CONSTANTS: json.dumps(amendment.constants if amendment else {}),
+        _PARTS: json.dumps(elsewhere),
+        _ONE_TO_ONE: json.dumps(amendment.one_to_one if amendment else ()),
+    }
     if amendment and (source := _whole(amendment.source)):
         _put_changes(amendment, source, path, notes, leave_out=recoded)
     elif revision and revision.source is not None and (source := _whole(revision.source)):
@@ -169,7 +173,12 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
         if before:
             known[number] = summarise_amended(
-                frame, rows(path), before, *_changed(path), lambda columns: _levels(path, columns, count=False)
+                frame,
+                rows(path),
+                before,
+                *_changed(path),
+                one_to_one=json.loads(shelf.notes(path)[_ONE_TO_ONE]),
+                levels=lambda columns: _levels(path, columns, count=False),
             )
         else:
             known[number] = summarise(frame, _levels(path, frame.collect_schema().names()))

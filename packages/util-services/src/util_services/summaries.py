@@ -107,6 +107,7 @@ def summarise_amended(
     before: Summary,
     changed: Collection[str],
     constants: Collection[str],
+    one_to_one: Collection[str] = (),
     levels: Callable[[Sequence[str]], Mapping[str, Levels]] = lambda _: {},
 ) -> Summary:
     """Summarise a table of which only some columns changed, and of which rows may have been left out.
@@ -120,6 +121,7 @@ def summarise_amended(
         before: Figures of the table before.
         changed: Names of the changed columns.
         constants: Names of columns that hold the same text in every row now.
+        one_to_one: Names of changed columns of text that had as many different and missing cells before.
         levels: Finds the levels of its columns, as :func:`util_services.revisions.levels_of` does.
     """
     left_out = before.rows - rows
@@ -128,7 +130,8 @@ def summarise_amended(
     other = {
         column.name: column
         for column in before.columns
-        if column.name not in changed and not (left_out and (column.nulls or column.minimum is not None))
+        if (column.name not in changed or (column.name in one_to_one and not left_out))
+        and not (left_out and (column.nulls or column.minimum is not None))
     }
     other |= {name: ColumnSummary(name, str(nw.String()), 0, min(rows, 1), None, None) for name in constants}
     anew = [column.name for column in before.columns if column.name not in other]

@@ -53,6 +53,11 @@ class DeterministicEncrypt(ReversibleTechnique):
         """Equal values get equal tokens, in the same field and, unless randomised, under the same key."""
         return True
 
+    @property
+    def one_to_one(self) -> bool:
+        """Each token turns back into one value."""
+        return True
+
     def transform(self, scope: Scope) -> Transform:
         """Fetch the key and give the function that encrypts texts.
 

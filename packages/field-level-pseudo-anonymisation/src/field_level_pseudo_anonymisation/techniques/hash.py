@@ -41,6 +41,11 @@ class Hash(InspectingTechnique):
         """Equal values have equal fingerprints, everywhere."""
         return True
 
+    @property
+    def one_to_one(self) -> bool:
+        """Nobody knows two values with the same fingerprint."""
+        return True
+
     def transform(self, scope: Scope) -> Transform:
         """Give the function that hashes texts.
 

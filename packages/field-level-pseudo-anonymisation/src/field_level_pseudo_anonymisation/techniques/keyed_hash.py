@@ -39,6 +39,11 @@ class KeyedHash(Technique):
         """Equal values have equal fingerprints, in the same field and, unless randomised, under the same key."""
         return True
 
+    @property
+    def one_to_one(self) -> bool:
+        """Nobody knows two values with the same fingerprint."""
+        return True
+
     def transform(self, scope: Scope) -> Transform:
         """Fetch the key and give the function that hashes texts.
 

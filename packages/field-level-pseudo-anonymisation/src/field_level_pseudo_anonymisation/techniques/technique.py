@@ -48,6 +48,11 @@ class Technique(ABC):
     def linkable(self) -> bool:
         """Equal values get equal results, so that each distinct value need be transformed only once."""
 
+    @property
+    def one_to_one(self) -> bool:
+        """Equal values of a run get equal results and different ones different results, but for negligible odds."""
+        return False
+
     @abstractmethod
     def transform(self, scope: Scope) -> Transform:
         """Fetch keys, check parameters and give the function that protects values.
