@@ -50,17 +50,12 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     recoded, stored = (revision.levels, _stored(revision)) if revision else ({}, {})
     elsewhere = [*([dict(zip(recoded, recoded, strict=True))] if recoded else []), *stored.values()]
     path = place.with_name(place.name + _AMENDED)
-    notes = {
-        _CONSTANTS: json.dumps(amendment.constants if amendment else {}),
-        _PARTS: json.dumps(elsewhere),
-        _ONE_TO_ONE: json.dumps(amendment.one_to_one if amendment else ()),
-    }
     if amendment and (source := _whole(amendment.source)):
-        _put_changes(amendment, source, path, notes, leave_out=recoded)
+        _put_changes(amendment, source, path, _notes(elsewhere, amendment), leave_out=recoded)
     elif revision and revision.source is not None and (source := _whole(revision.source)):
         changed = revision.changed.difference(*elsewhere)
         own = frame.select(name for name in frame.collect_schema().names() if name in changed)
-        shelf.put_beside(own, path, notes, hold=shelf.is_held(source))
+        shelf.put_beside(own, path, _notes(elsewhere), hold=shelf.is_held(source))
     else:
         path = place.with_name(place.name + _LAZY)
         shelf.put(frame, path)
@@ -74,6 +69,13 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         shelf.link(before, part)
     shelf.link(source, _source_of(path))
     return path
+
+
+def _notes(elsewhere: Sequence[Mapping[str, str]], amendment: Amendment | None = None) -> dict[str, str]:
+    """Tell what else is to be known of an amended table."""
+    constants, one_to_one = (amendment.constants, amendment.one_to_one) if amendment else ({}, ())
+    notes = {_CONSTANTS: constants, _PARTS: elsewhere, _ONE_TO_ONE: one_to_one}
+    return {name: json.dumps(note) for name, note in notes.items()}
 
 
 def _stored(revision: Revision) -> dict[Path, dict[str, str]]:
