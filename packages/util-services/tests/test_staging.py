@@ -559,9 +559,8 @@ def test_of_an_op_that_fails_no_checkpoint_stays(tmp_path: Path, monkeypatch: py
         {"name": found["name"].recoded(found["name"].cells.str.to_uppercase())},
     )
     assert checkpoint(loud, "run").collect().rows() == [("ANN", "25!"), ("BO", "26!")] * 1000
-    assert (
-        len(list(run_folder("run").iterdir())) == 4
-    )  # what was read, and three files of a table: source, own, by level
+    files = list(run_folder("run").iterdir())
+    assert len(files) == 4  # what was read, and three files of a table: source, own, by level
     discard_checkpoints("run")
     assert [path.name for path in run_folder("run").iterdir()] == ["read.result.lazy.parquet"]
 

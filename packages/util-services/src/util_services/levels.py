@@ -6,7 +6,7 @@ of the rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from util_services.ahead import computed_ahead
+from util_services.parquet_files import row_groups
 
 _MOST_LEVELS = 10_000
 _COUNTED_ROWS, _WRITTEN_ROWS = 1 << 17, 1 << 16  # at a time
@@ -82,7 +83,7 @@ def count_levels(path: Path, columns: Sequence[str]) -> dict[str, Levels]:
     def counts(part: _Part) -> dict[str, dict[str | None, int]]:
         return {name: _counts(column) for name, column in part.read().items()}
 
-    groups = _row_groups(file.metadata, _COUNTED_ROWS)
+    groups = row_groups(file.metadata, _COUNTED_ROWS)
     parts = (_Part(path, file.metadata, some, list(counted)) for some in groups if counted)
     for found in computed_ahead(counts, parts, threads=_THREADS, ahead=_THREADS):
         for name in counted.keys() & found.keys():
@@ -107,7 +108,7 @@ def write_recoded(source: Path, levels: Mapping[str, Levels], path: Path) -> Non
     def recoded(part: _Part) -> pa.Table:
         return pa.table({name: _recoded(column, cells[name]) for name, column in part.read().items()}, schema)
 
-    parts = (_Part(source, metadata, some, list(levels)) for some in _row_groups(metadata, _WRITTEN_ROWS))
+    parts = (_Part(source, metadata, some, list(levels)) for some in row_groups(metadata, _WRITTEN_ROWS))
     with pq.ParquetWriter(
         path, schema, compression="none", use_dictionary=True, write_statistics=False, store_schema=False
     ) as writer:
@@ -143,20 +144,6 @@ def _coded(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
         return metadata.num_row_groups > 0 and all(group.has_dictionary_page for group in groups)
 
     return [name for name in columns if schema.field(name).type in _TEXTS and is_coded(name)]
-
-
-def _row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
-    """Put row groups together that have about so many rows."""
-    some: list[int] = []
-    size = 0
-    for group in range(metadata.num_row_groups):
-        some.append(group)
-        size += metadata.row_group(group).num_rows
-        if size >= rows:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
 
 
 def _joined(column: pa.ChunkedArray) -> pa.DictionaryArray:

@@ -1,7 +1,7 @@
 """Parquet that is quick to write and to read, for tables that are soon read again."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +50,25 @@ def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str
     finally:
         if writer:
             writer.close()
+
+
+def row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
+    """Put row groups of a file together that have at least so many rows, save the last.
+
+    Args:
+        metadata: That of the file.
+        rows: How many at least.
+    """
+    some: list[int] = []
+    size = 0
+    for group in range(metadata.num_row_groups):
+        some.append(group)
+        size += metadata.row_group(group).num_rows
+        if size >= rows:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _writer(path: Path, first: pa.Table, notes: Mapping[str, str] | None) -> pq.ParquetWriter:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
@@ -119,10 +120,7 @@ def recode(frame: nw.LazyFrame[Any], levels: Mapping[str, Levels]) -> nw.LazyFra
     Returns:
         The table itself.
     """
-    native = nw.to_native(frame)
-    if levels and (revision := _SETTLED.of(native)) is not None:
-        _SETTLED.remember(native, replace(revision, levels={**revision.levels, **levels}))
-    return frame
+    return _also(frame, levels=levels)
 
 
 def stored_in(frame: nw.LazyFrame[Any], table: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -135,11 +133,8 @@ def stored_in(frame: nw.LazyFrame[Any], table: nw.LazyFrame[Any]) -> nw.LazyFram
     Returns:
         The table itself.
     """
-    native, there = nw.to_native(frame), nw.to_native(table)
-    if (revision := _SETTLED.of(native)) is not None and isinstance(there, pl.LazyFrame):
-        stored = {name: (there, name) for name in there.collect_schema().names()}
-        _SETTLED.remember(native, replace(revision, stored={**revision.stored, **stored}))
-    return frame
+    there: pl.LazyFrame = nw.to_native(table)
+    return _also(frame, stored={name: (there, name) for name in table.collect_schema().names()})
 
 
 def taken_over(frame: nw.LazyFrame[Any], before: nw.LazyFrame[Any], names: Mapping[str, str]) -> nw.LazyFrame[Any]:
@@ -153,8 +148,21 @@ def taken_over(frame: nw.LazyFrame[Any], before: nw.LazyFrame[Any], names: Mappi
     Returns:
         The table itself.
     """
-    native, known = nw.to_native(frame), _SETTLED.of(nw.to_native(before))
-    if known is not None and (revision := _SETTLED.of(native)) is not None:
-        stored = {name: known.stored[other] for name, other in names.items() if other in known.stored}
-        _SETTLED.remember(native, replace(revision, stored={**revision.stored, **stored}))
+    revision = _SETTLED.of(nw.to_native(before)) or Revision()
+    return _also(
+        frame, stored={name: revision.stored[there] for name, there in names.items() if there in revision.stored}
+    )
+
+
+def _also(
+    frame: nw.LazyFrame[Any],
+    *,
+    levels: Mapping[str, Levels] = MappingProxyType({}),
+    stored: Mapping[str, tuple[pl.LazyFrame, str]] = MappingProxyType({}),
+) -> nw.LazyFrame[Any]:
+    """Note more of a table of which something is noted."""
+    native = nw.to_native(frame)
+    if (revision := _SETTLED.of(native)) is not None and (levels or stored):
+        more = replace(revision, levels={**revision.levels, **levels}, stored={**revision.stored, **stored})
+        _SETTLED.remember(native, more)
     return frame

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from util_services.ahead import computed_ahead
 from util_services.frames import AMENDMENTS, KEPT, Amendment, collected
 from util_services.levels import Levels, count_levels, write_recoded
 from util_services.origins import Origins
-from util_services.parquet_files import write_lazy
+from util_services.parquet_files import row_groups, write_lazy
 from util_services.revisions import Revision, revision_of, settle
 from util_services.row_source import from_batches
 from util_services.summaries import Summary, summarise, summarise_amended
@@ -99,7 +100,7 @@ def _link(staged: Path, place: Path) -> Path:
         return shelf.link(staged, place.with_name(place.name + _LAZY))
     path = shelf.link(staged, place.with_name(place.name + _AMENDED))
     shelf.link(_source_of(staged), _source_of(path))
-    parts = len(_parts(staged))
+    parts = len(_noted(staged)[_PARTS])
     for before, part in zip(_part_paths(staged, parts), _part_paths(path, parts), strict=True):
         shelf.link(before, part)
     return path
@@ -159,28 +160,28 @@ def rows(path: Path) -> int:
 
 def height(frame: nw.LazyFrame[Any]) -> int:
     """Count the rows of a table; of one that is staged without reading it."""
-    native = nw.to_native(frame)
-    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
+    path = _SCANS.of(nw.to_native(frame))
     return rows(path) if path else int(collected(frame.select(nw.len())).item())
 
 
 def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     """Summarise a table; one that is staged only once in a run, and of one that was made of it only what changed."""
-    native = nw.to_native(frame)
-    path = _SCANS.of(native) if isinstance(native, pl.LazyFrame) else None
+    path = _SCANS.of(nw.to_native(frame))
     if path is None:
         return summarise(frame)
     known, number = _SUMMARIES.setdefault(path.parent, {}), shelf.identity(path)
     if number not in known:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
         if before:
+            amended = _Amended.of(path)
             known[number] = summarise_amended(
                 frame,
                 rows(path),
                 before,
-                *_changed(path),
-                one_to_one=json.loads(shelf.notes(path)[_ONE_TO_ONE]),
-                levels=lambda columns: _levels(path, columns, count=False),
+                amended.changed,
+                amended.constants,
+                amended.one_to_one,
+                lambda columns: _levels(path, columns, count=False),
             )
         else:
             known[number] = summarise(frame, _levels(path, frame.collect_schema().names()))
@@ -195,12 +196,10 @@ def forget_figures(folder: Path) -> None:
 
 def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[str, Levels]:
     """Find the levels of columns of a staged table: those that are known, or all that there are."""
-    if not _is_amended(path):
-        files: Mapping[Path, Mapping[str, str]] = {path: dict(zip(columns, columns, strict=True))}
-    elif KEPT in shelf.columns(path):
-        return {}
-    else:
-        files = _Amended.of(path).files
+    files: Mapping[Path, Mapping[str, str]] = {path: dict(zip(columns, columns, strict=True))}
+    if _is_amended(path):
+        amended = _Amended.of(path)
+        files = {} if amended.drops else amended.files
     found: dict[str, Levels] = {}
     for file, names in files.items():
         wanted = {name: names[name] for name in columns if name in names}
@@ -245,16 +244,10 @@ def _part_paths(path: Path, parts: int) -> list[Path]:
     return [path.with_name(f"{PART_OF}{path.name}.{part}") for part in range(parts)]
 
 
-def _parts(path: Path) -> list[dict[str, str]]:
-    """Give for each of those files the columns that it has by the names that they have in the table."""
-    parts: list[dict[str, str]] = json.loads(shelf.notes(path)[_PARTS])
-    return parts
-
-
-def _changed(path: Path) -> tuple[list[str], dict[str, str]]:
-    """Name the columns in which an amended table differs from its source, and give those with one text for all rows."""
-    elsewhere = [name for names in _parts(path) for name in names]
-    return [*shelf.columns(path), *elsewhere], json.loads(shelf.notes(path)[_CONSTANTS])
+def _noted(path: Path) -> dict[str, Any]:
+    """Read what else is known of an amended table."""
+    notes = shelf.notes(path)
+    return {name: json.loads(notes[name]) for name in (_CONSTANTS, _PARTS, _ONE_TO_ONE)}
 
 
 @dataclass(frozen=True)
@@ -264,30 +257,30 @@ class _Amended:
     Attributes:
         names: All columns, in order.
         files: Tables with the same rows, at least one; of each its columns by the names that they have here.
+        changed: The columns that are not in the source, or differ from it; constants aside.
         constants: Columns with the same text in all rows.
+        one_to_one: Changed columns with as many different and missing cells as the source has.
         drops: Whether :data:`KEPT` tells which rows stay.
     """
 
     names: Sequence[str]
     files: Mapping[Path, Mapping[str, str]]
+    changed: Sequence[str]
     constants: Mapping[str, str]
+    one_to_one: Sequence[str]
     drops: bool
 
     @classmethod
     def of(cls, path: Path) -> "_Amended":
         """Find out how a table is put together."""
-        source, own, elsewhere = _source_of(path), shelf.columns(path), _parts(path)
-        names = shelf.columns(source)
-        changed, constants = _changed(path)
+        source, own, noted = _source_of(path), shelf.columns(path), _noted(path)
+        names, elsewhere, constants = shelf.columns(source), noted[_PARTS], noted[_CONSTANTS]
+        changed = [*own, *chain.from_iterable(elsewhere)]
         kept = [name for name in names if name not in changed and name not in constants]
         files = {source: dict(zip(kept, kept, strict=True)), path: dict(zip(own, own, strict=True))}
         files |= zip(_part_paths(path, len(elsewhere)), elsewhere, strict=True)
-        return cls(
-            names,
-            {file: columns for file, columns in files.items() if columns} or {source: {}},
-            constants,
-            KEPT in changed,
-        )
+        filled = {file: columns for file, columns in files.items() if columns} or {source: {}}
+        return cls(names, filled, changed, constants, noted[_ONE_TO_ONE], KEPT in changed)
 
     @cached_property
     def parts(self) -> list[pl.LazyFrame]:
@@ -309,10 +302,9 @@ def _renamed(frame: pl.LazyFrame, columns: Mapping[str, str]) -> pl.LazyFrame:
 
 def _steps(path: Path) -> list[tuple[int, int]]:
     """Cut a file between row groups: the first row and the number of rows of each piece."""
-    file, steps, start, rows = pq.read_metadata(path), [], 0, 0
-    for group in range(file.num_row_groups):
-        rows += file.row_group(group).num_rows
-        if rows >= _STEP_ROWS or group == file.num_row_groups - 1:
-            steps.append((start, rows))
-            start, rows = start + rows, 0
+    metadata, steps, start = pq.read_metadata(path), [], 0
+    for groups in row_groups(metadata, _STEP_ROWS):
+        count = sum(metadata.row_group(group).num_rows for group in groups)
+        steps.append((start, count))
+        start += count
     return steps

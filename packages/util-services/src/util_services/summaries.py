@@ -126,7 +126,7 @@ def summarise_amended(
     """
     left_out = before.rows - rows
     if left_out and (before.exact or left_out > before.rows * _NEGLIGIBLE_SHARE):
-        return summarise(frame, levels(frame.collect_schema().names()))
+        return summarise(frame)
     other = {
         column.name: column
         for column in before.columns

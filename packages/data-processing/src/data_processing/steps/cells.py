@@ -1,6 +1,6 @@
 """Outcomes of steps that change cells, and how many they change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import narwhals as nw
@@ -36,8 +36,7 @@ def replaced(
     if not cells:
         return Outcome(frame)
     known = levels_of(frame, list(cells)) if alone else {}
-    recoded = {column: levels.recoded(of_levels(levels, cells[column])) for column, levels in known.items()}
-    counted = {column: _rows_changed(levels, recoded[column]) for column, levels in known.items()}
+    recoded, counted = _by_level(known, lambda levels: of_levels(levels, cells[levels.cells.name]))
     others = [column for column in cells if column not in known]
     new = dict(zip(others, spare(frame, len(others)), strict=True))
     both = with_cells(frame, {new[column]: cells[column] for column in others}, inputs)
@@ -46,7 +45,7 @@ def replaced(
     left = {column: each for column, each in cells.items() if counted.get(column) != 0}
     result = amended(frame, left, inputs=inputs) if left else frame
     return Outcome(
-        recode(result, {column: levels for column, levels in recoded.items() if column in left}),
+        recode(result, recoded),
         written=tuple(left),
         changed=both.select(changed[column].alias(column) for column in cells),
     )
@@ -74,34 +73,42 @@ def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[st
     outcome = _stored(frame, function, others, store) if others else Outcome(frame)
     if not known:
         return outcome
-    recoded = {column: levels.recoded(of_present(function, levels.cells)) for column, levels in known.items()}
-    counted = {column: _rows_changed(levels, recoded[column]) for column, levels in known.items()}
+    recoded, counted = _by_level(known, lambda levels: of_present(function, levels.cells))
     changed = outcome.changed
     if isinstance(changed, nw.LazyFrame):
         changed = changed.with_columns(**{column: nw.lit(rows) for column, rows in counted.items()}).select(*columns)
-    functions = {column: DistinctValues(function) for column, rows in counted.items() if rows}
-
-    def batch(rows: pl.DataFrame) -> pl.DataFrame:
-        return pl.DataFrame({cells.name: of_present(functions[cells.name], cells) for cells in rows.iter_columns()})
-
-    result, types = outcome.frame, dict.fromkeys(functions, nw.String)
-    if functions:
-        result = amended_in_batches(result, batch, list(functions), types, {}, leaves_out=False)
-        recode(result, {column: recoded[column] for column in functions})
-    return Outcome(result, written=(*outcome.written, *functions), changed=counted if changed is None else changed)
+    result, types = outcome.frame, dict.fromkeys(recoded, nw.String)
+    if recoded:
+        batch = _batch(function, {column: column for column in recoded})
+        result = recode(amended_in_batches(result, batch, list(recoded), types, {}, leaves_out=False), recoded)
+    return Outcome(result, written=(*outcome.written, *recoded), changed=counted if changed is None else changed)
 
 
 def _stored(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
     new = dict(zip(columns, spare(frame, len(columns)), strict=True))
-    functions = {column: DistinctValues(function) for column in columns}
+    both = computed_beside(frame, _batch(function, new), columns, dict.fromkeys(new.values(), nw.String), store)
+    return exchanged(both, new, frame.collect_schema().names())
+
+
+def _batch(function: Transform, new: Mapping[str, str]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Make a function of batches of rows that transforms columns, each under a new name."""
+    functions = {column: DistinctValues(function) for column in new}
 
     def batch(rows: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(
             {new[cells.name]: of_present(functions[cells.name], cells) for cells in rows.iter_columns()}
         )
 
-    both = computed_beside(frame, batch, columns, dict.fromkeys(new.values(), nw.String), store)
-    return exchanged(both, new, frame.collect_schema().names())
+    return batch
+
+
+def _by_level(
+    known: Mapping[str, Levels], new: Callable[[Levels], pl.Series]
+) -> tuple[dict[str, Levels], dict[str, int]]:
+    """Give columns other cells: the levels of those that this changes, and for all how many cells it does."""
+    recoded = {column: levels.recoded(new(levels)) for column, levels in known.items()}
+    counted = {column: levels.rows(levels.cells.ne_missing(recoded[column].cells)) for column, levels in known.items()}
+    return {column: levels for column, levels in recoded.items() if counted[column]}, counted
 
 
 def exchanged(
@@ -140,10 +147,6 @@ def changes(both: nw.LazyFrame[Any], new: Mapping[str, str]) -> list[nw.Expr]:
 def differ(old: nw.Expr, new: nw.Expr) -> nw.Expr:
     """Tell which cells differ, a missing one from any other that is not."""
     return (old != new).fill_null(value=False) | (old.is_null() & ~new.is_null()) | (~old.is_null() & new.is_null())
-
-
-def _rows_changed(before: Levels, after: Levels) -> int:
-    return before.rows(before.cells.ne_missing(after.cells))
 
 
 def of_levels(levels: Levels, cells: nw.Expr) -> pl.Series:
