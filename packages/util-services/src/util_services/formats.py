@@ -15,6 +15,7 @@ import pyarrow as pa
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
 from util_services.origins import Origins
+from util_services.output_file import OutputFile
 from util_services.row_source import from_batches
 from util_services.texts import Text, decoded, encoded
 
@@ -232,7 +233,7 @@ class _Encoder:
 
 def _compressed(path: Path, compression: Compression | None) -> IO[bytes]:
     if compression is None:
-        return path.open("wb")
+        return cast("IO[bytes]", OutputFile(path))
     return cast("IO[bytes]", pa.output_stream(path, compression="gzip" if compression == "gzip" else "zstd"))
 
 
