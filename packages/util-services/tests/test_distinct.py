@@ -87,3 +87,22 @@ def test_values_that_hardly_repeat_are_forgotten_and_transformed_at_once(monkeyp
     assert not transform._repeats
     assert transform._known.height == 0
     assert len(costly.seen) == 1301  # with the trial
+
+
+def test_cheap_values_that_never_repeat_are_no_longer_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+    share = distinct._distinct_share
+
+    def counted(texts: pl.Series) -> float:
+        looked_at.append(len(texts))
+        return share(texts)
+
+    monkeypatch.setattr(distinct, "_distinct_share", counted)
+    transform = DistinctValues(lambda texts: texts.str.to_uppercase())
+    transform._costly = False
+    repeating = pl.Series(["a"] * 100)
+    for start in range(0, 3000, 100):
+        assert transform(pl.Series([f"v{start + number}" for number in range(100)]))[0] == f"V{start}"
+        if start == 300:  # hope begins anew
+            assert transform(repeating).to_list() == ["A"] * 100
+    assert len(looked_at) == 4 + 1 + distinct._TRIAL_BATCHES

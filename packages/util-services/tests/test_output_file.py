@@ -59,7 +59,7 @@ def test_replaces_a_longer_file(tmp_path: Path) -> None:
 def test_file_systems_that_cannot_do_so_get_the_file_through_the_page_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
 ) -> None:
-    control, write = fcntl.fcntl, os.pwrite
+    control, pwrite = fcntl.fcntl, os.pwrite
 
     def refusing_flag(descriptor: int, command: int, flags: int = 0) -> int:
         if refused == "the flag" and command == fcntl.F_SETFL and flags & os.O_DIRECT:
@@ -69,7 +69,7 @@ def test_file_systems_that_cannot_do_so_get_the_file_through_the_page_cache(
     def refusing_bytes(descriptor: int, data: memoryview, start: int) -> int:
         if refused == "the bytes" and control(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
             raise OSError(errno.EINVAL, "Invalid argument")
-        return write(descriptor, data, start)
+        return pwrite(descriptor, data, start)
 
     monkeypatch.setattr(fcntl, "fcntl", refusing_flag)
     monkeypatch.setattr(os, "pwrite", refusing_bytes)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,10 @@ from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope
 from util_services.distinct import DistinctValues, Transform, of_present, put_back
 from util_services.errors import DataServiceError
-from util_services.frames import as_given, map_batches
+from util_services.frames import as_given, map_batches, recoded
+from util_services.levels import Levels
+from util_services.revisions import is_settled, levels_of
+from util_services.staged_tables import height
 
 Cells = Callable[[pl.Series, pl.DataFrame], pl.Series]
 """Takes a column's cells as text, and the rows; gives new cells, missing where a value could not be turned back."""
@@ -33,16 +36,27 @@ class _Work:
     Attributes:
         column: Its name.
         cells: How.
+        alone: Whether equal cells get equal new ones, whatever else is in the row.
         one_to_one: Whether that leaves as many different values.
+        quick: Whether new cells are as well computed again as stored.
         companions: Other columns that ``cells`` looks at.
         keeps: Values that could not be turned back stay as they are.
     """
 
     column: str
     cells: Cells
+    alone: bool = True
     one_to_one: bool = False
+    quick: bool = False
     companions: tuple[str, ...] = ()
     keeps: bool = False
+
+    def new(self, before: pl.Series, rows: pl.DataFrame) -> tuple[pl.Series, pl.Series | None]:
+        """Give new cells, and tell which values could not be turned back, if there are any."""
+        after = self.cells(before, rows)
+        if after.null_count() == before.null_count():
+            return after, None
+        return (after.fill_null(before) if self.keeps else after), after.is_null() & before.is_not_null()
 
 
 @dataclass(frozen=True)
@@ -192,34 +206,89 @@ def _cautions(frame: nw.LazyFrame[Any], steps: Sequence[Step]) -> tuple[str, ...
 
 
 def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) -> nw.LazyFrame[Any]:
+    """Do all work, of which it is known to what columns, in layers.
+
+    First come columns whose cells are computed by level, then those whose new cells a run stores, last those that it
+    computes whenever they are read; each layer needs only columns that those before it leave alone.
+    """
     schema = frame.collect_schema()
-    changed = list(dict.fromkeys(each.column for each in work))
-    for column in changed:
+    of_columns: dict[str, list[_Work]] = {}
+    for each in work:
+        of_columns.setdefault(each.column, []).append(each)
+    for column in of_columns:
         if schema[column].is_nested() or schema[column] == nw.Binary:
             raise DataServiceError(
                 f"The column {column!r} holds lists, records or bytes, not single values: leave it out or drop it."
             )
-    if not changed:
-        tally.add(int(frame.select(nw.len()).collect().item()), Counter(), Counter())
-        return frame
-    needed = dict.fromkeys(name for each in work for name in (each.column, *each.companions))
-
-    def batch(rows: pl.DataFrame) -> pl.DataFrame:
-        unrestored, kept = Counter[str](), Counter[str]()
-        for each in work:
-            before = rows[each.column].cast(pl.String)
-            after = each.cells(before, rows)
-            (kept if each.keeps else unrestored)[each.column] += after.null_count() - before.null_count()
-            rows = rows.with_columns((after.fill_null(before) if each.keeps else after).alias(each.column))
-        tally.add(rows.height, +unrestored, +kept)
-        return rows.select(changed)
-
+    companions = {name for each in work for name in each.companions}
+    alone = [name for name, doing in of_columns.items() if name not in companions and all(one.alone for one in doing)]
     alike = [
-        column
-        for column in changed
-        if schema[column] == nw.String and all(each.one_to_one for each in work if each.column == column)
+        name for name, doing in of_columns.items() if schema[name] == nw.String and all(one.one_to_one for one in doing)
     ]
-    return map_batches(frame, batch, list(needed), dict.fromkeys(changed, nw.String), tally, one_to_one=alike)
+    known = levels_of(frame, alone)
+    again = [
+        name
+        for name in alone
+        if name in alike
+        and name not in known
+        and all(one.quick for one in of_columns[name])
+        and is_settled(nw.to_native(frame))
+    ]
+    others = [name for name in of_columns if name not in known and name not in again]
+    if not others or known or again:
+        tally.add(height(frame), Counter(), Counter())
+    result = _by_level(frame, known, of_columns, tally)
+    for columns, are_again in ((others, False), (again, True)):
+        if columns:
+            batch = _Batch([each for each in work if each.column in columns], tally, counts=columns == list(of_columns))
+            types = dict.fromkeys(columns, nw.String)
+            one_to_one = [name for name in columns if name in alike]
+            result = map_batches(result, batch, batch.inputs, types, tally, one_to_one=one_to_one, again=are_again)
+    return result
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Does the work on a batch of rows.
+
+    Attributes:
+        work: In order.
+        tally: Counts what could not be turned back.
+        counts: Whether it counts the rows, too.
+    """
+
+    work: Sequence[_Work]
+    tally: Tally
+    counts: bool
+
+    @property
+    def inputs(self) -> list[str]:
+        """The columns that this needs."""
+        return list(dict.fromkeys(name for each in self.work for name in (each.column, *each.companions)))
+
+    def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Give the changed columns."""
+        unrestored, kept = Counter[str](), Counter[str]()
+        for each in self.work:
+            after, lost = each.new(rows[each.column].cast(pl.String), rows)
+            (kept if each.keeps else unrestored)[each.column] += 0 if lost is None else int(lost.sum())
+            rows = rows.with_columns(after.alias(each.column))
+        self.tally.add(rows.height if self.counts else 0, +unrestored, +kept)
+        return rows.select(*dict.fromkeys(each.column for each in self.work))
+
+
+def _by_level(
+    frame: nw.LazyFrame[Any], known: Mapping[str, Levels], of_columns: Mapping[str, Sequence[_Work]], tally: Tally
+) -> nw.LazyFrame[Any]:
+    """Do the work on columns of which the levels are known: once for each."""
+    new = dict(known)
+    for column in known:
+        for each in of_columns[column]:
+            after, lost = each.new(new[column].cells, pl.DataFrame())
+            rows = Counter({column: 0 if lost is None else new[column].rows(lost)})
+            tally.add(0, *((Counter[str](), +rows) if each.keeps else (+rows, Counter[str]())))
+            new[column] = new[column].recoded(after)
+    return recoded(frame, known, new)
 
 
 def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
@@ -233,10 +302,10 @@ def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
                 present, of_rows(texts.drop_nulls(), rows.select(pl.col(*names).cast(pl.String)).filter(present))
             )
 
-        return _Work(column, beside_companions, companions=names)
+        return _Work(column, beside_companions, alone=False, companions=names)
     transform = Portable(technique.transform, scope)
     cells = _of_present(DistinctValues(transform) if technique.linkable else transform)
-    return _Work(column, cells, one_to_one=technique.one_to_one)
+    return _Work(column, cells, alone=technique.linkable, one_to_one=technique.one_to_one, quick=technique.quick)
 
 
 def _restoring(step: Reversal, scope: Scope) -> Cells:

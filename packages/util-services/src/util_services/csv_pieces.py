@@ -1,6 +1,7 @@
 """Parsing a CSV file in pieces, by several threads or several machines."""
 
 import codecs
+import mmap
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from util_services.ahead import computed_ahead
+from util_services.direct_io import aligned_memory
 from util_services.file_source import File, Read
 
 _LINE_FEED = 0x0A
@@ -121,17 +123,17 @@ class Pieces:
 
         last = after_line_feed(self._block_bytes) if filled > self._block_bytes else filled
         first = min(after_line_feed(0), last) if start else 0
-        if start and window.startswith(codecs.BOM_UTF8, first):
+        if start and window[first : first + len(codecs.BOM_UTF8)] == codecs.BOM_UTF8:
             raise CutWithinARowError  # Arrow would take it for the mark at the start of a file
         ending = self._last_row if first == last or window[last - 1] == _LINE_FEED else b"\n" + self._last_row
         window[last : last + len(ending)] = ending
         return pa.py_buffer(memoryview(window)[first : last + len(ending)])
 
-    def _window(self) -> bytearray:
+    def _window(self) -> mmap.mmap:
         """Give this thread's buffer, as zeroing a new one for each piece would cost more than reading it."""
-        window: bytearray | None = getattr(self._windows, "window", None)
+        window: mmap.mmap | None = getattr(self._windows, "window", None)
         if window is None:
-            window = self._windows.window = bytearray(2 * self._block_bytes + len(self._last_row) + 1)
+            window = self._windows.window = aligned_memory(2 * self._block_bytes + len(self._last_row) + 1)
         return window
 
 

@@ -15,6 +15,7 @@ _MOSTLY_DISTINCT, _MOSTLY_DISTINCT_CHEAP = 0.9, 0.3  # share of a batch from whi
 _TRIAL_VALUES, _COSTLY_SECONDS = 1000, 1e-6  # of processor time for a value: several times a lookup
 _MOST_BYTES = 64 * 2**20
 _TRIAL_LOOKUPS, _FEW_HITS = 200_000, 0.1
+_TRIAL_BATCHES = 8  # without hope, one after the other
 
 
 class DistinctValues:
@@ -40,6 +41,7 @@ class DistinctValues:
         self._lookups = self._misses = 0
         self._costly: bool | None = None  # not known before the first values
         self._repeats = True
+        self._hopeless = 0
 
     def __call__(self, texts: pl.Series) -> pl.Series:
         """Transform texts without missing ones."""
@@ -47,8 +49,11 @@ class DistinctValues:
             return self._transform(texts)
         costly, known = self._is_costly(texts), self._known
         hopeless = _MOSTLY_DISTINCT if costly else _MOSTLY_DISTINCT_CHEAP
-        if known.is_empty() and _distinct_share(texts) > hopeless:
-            return self._transform(texts)
+        if known.is_empty():
+            self._hopeless = self._hopeless + 1 if _distinct_share(texts) > hopeless else 0
+            self._repeats = self._hopeless < _TRIAL_BATCHES
+            if self._hopeless:
+                return self._transform(texts)
         distinct, places = _encoded(texts)
         results = self._results(distinct, known, len(texts)) if costly else self._transform(distinct)
         return results.gather(places)

@@ -1,18 +1,20 @@
 """Where the bytes of a file come from that several machines read."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
+
+from util_services.direct_io import bypass_cache, read
+from util_services.memory import memory_bytes
 
 Read = Callable[[memoryview, int], int]
 """Fills memory with the bytes of a file from a place on, and tells how many there were; may be called in threads."""
 
-_LARGE_BYTES = 1 << 30
-_BEHIND_BYTES, _DROPPED_BYTES = 128 << 20, 16 << 20  # threads are some blocks apart
+_CACHED_SHARE = 4  # one part in so many of the memory
 
 
 class File(Protocol):
@@ -42,20 +44,12 @@ class LocalFile:
     def opened(self) -> Iterator[Read]:
         """Read any part of it, for as long as the block lasts.
 
-        A large file is not kept in the page cache behind the reader: within a memory limit it would take the place of
-        the tables between steps, which are read several times.
+        From a quarter of the memory on, a file is read past the page cache, where the file system can do so.
         """
         descriptor = os.open(self.path, os.O_RDONLY)
-        large = self.size() >= _LARGE_BYTES
-
-        def read(memory: memoryview, start: int) -> int:
-            filled = os.preadv(descriptor, [memory], start)
-            if large and start >= _BEHIND_BYTES and sys.platform == "linux":
-                os.posix_fadvise(descriptor, start - _BEHIND_BYTES, _DROPPED_BYTES, os.POSIX_FADV_DONTNEED)
-            return filled
-
         try:
-            yield read
+            bypass_cache(descriptor, bypass=self.size() >= memory_bytes() // _CACHED_SHARE)
+            yield partial(read, descriptor)
         finally:
             os.close(descriptor)
 

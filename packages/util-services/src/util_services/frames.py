@@ -10,8 +10,10 @@ import polars as pl
 from util_services.engine_batches import BatchFunction, Counts, on_spark
 from util_services.engine_rows import has_order, is_spark, renumbered, with_numbers, with_positions
 from util_services.errors import DataServiceError
+from util_services.levels import Levels
 from util_services.origins import Origins
-from util_services.revisions import is_settled, settle, stored_in
+from util_services.recipes import Recipe
+from util_services.revisions import is_settled, recode, settle, stored_in
 
 Store = Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]
 """Takes a lazy table and gives one that holds the same and is cheap to read."""
@@ -31,12 +33,16 @@ class Amendment:
         constants: Columns that hold the same text in every row now.
         one_to_one: Replaced columns of text where equal cells are still equal, different ones different and missing
             ones missing.
+        inputs: The columns that ``changes`` needs, if that is known.
+        recipe: How to compute the replaced columns whenever they are read, where they need not be stored.
     """
 
     source: pl.LazyFrame
     changes: Callable[[pl.LazyFrame], pl.LazyFrame]
     constants: Mapping[str, str] = field(default_factory=dict)
     one_to_one: Sequence[str] = ()
+    inputs: Sequence[str] | None = None
+    recipe: Recipe | None = None
 
 
 AMENDMENTS = Origins[Amendment]()
@@ -126,6 +132,7 @@ def map_batches(
     counts: Counts | None = None,
     *,
     one_to_one: Sequence[str] = (),
+    again: bool = False,
 ) -> nw.LazyFrame[Any]:
     """Compute columns by a function of batches of rows: the one seam for what expressions cannot say.
 
@@ -141,6 +148,8 @@ def map_batches(
         counts: What the function counts as it goes; complete once the frame was evaluated, on Spark once it was staged.
         one_to_one: Columns of text that it replaces by such where equal cells are still equal, different ones different
             and missing ones missing; staging need not count these anew.
+        again: Whether the function gives the same whenever it is called, and so quickly that staging need not keep
+            what it gives: if all its columns are one-to-one, it is then called whenever they are read.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": [25, 26]}))
@@ -169,7 +178,13 @@ def map_batches(
     )
     result = result.drop(_CELLS)
     if outputs.keys() <= set(names) and KEPT not in names:
-        changes = Amendment(native, lambda rows: rows.select(cells.struct.unnest()), one_to_one=tuple(one_to_one))
+        changes = Amendment(
+            native,
+            lambda rows: rows.select(cells.struct.unnest()),
+            one_to_one=tuple(one_to_one),
+            inputs=tuple(inputs),
+            recipe=Recipe(function, inputs, list(outputs)) if again and outputs.keys() <= set(one_to_one) else None,
+        )
         AMENDMENTS.remember(result, changes)
     return nw.from_native(result)
 
@@ -223,6 +238,34 @@ def amended_in_batches(
 
         AMENDMENTS.remember(nw.to_native(result), Amendment(source, changes, constants))
     return settle(result, frame, None if leaves_out else {*outputs, *constants})
+
+
+def recoded(frame: nw.LazyFrame[Any], known: Mapping[str, Levels], new: Mapping[str, Levels]) -> nw.LazyFrame[Any]:
+    """Give columns of text other cells by level; missing ones stay missing.
+
+    Args:
+        frame: A table that is known to be settled.
+        known: For each column its levels (:func:`util_services.revisions.levels_of`).
+        new: The same levels of those columns that change, recoded: equal cells equally.
+
+    Examples:
+        >>> name = pl.Series("name", ["Ann", "Bo"])
+        >>> before = Levels(name, pl.Series([2, 1]), name)
+        >>> frame = settle(nw.from_native(pl.LazyFrame({"name": ["Bo", "Ann", "Ann", None]})))
+        >>> after = recoded(frame, {"name": before}, {"name": before.recoded(name.str.to_uppercase())})
+        >>> after.collect()["name"].to_list()
+        ['BO', 'ANN', 'ANN', None]
+    """
+    if not new:
+        return frame
+    cells = {}
+    for column, levels in new.items():
+        pairs = dict(zip(known[column].cells, levels.cells, strict=True))
+        pairs.pop(None, None)
+        cells[column] = nw.col(column).replace_strict(
+            list(pairs), list(pairs.values()), default=None, return_dtype=nw.String
+        )
+    return recode(amended(frame, cells), new)
 
 
 def computed_beside(

@@ -1,11 +1,5 @@
-"""Files that are written from start to end; what is large goes past the page cache.
+"""Files that are written from start to end; what is large goes past the page cache."""
 
-Within a memory limit the pages of a large output take the place of the tables between steps, which are read from disk
-again then, and getting them takes longer than writing the disk directly.
-"""
-
-import errno
-import fcntl
 import io
 import mmap
 import os
@@ -13,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from util_services.direct_io import aligned_memory, bypass_cache, write
 from util_services.memory import memory_bytes
 
 if TYPE_CHECKING:
@@ -20,15 +15,14 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 1 << 20  # a multiple of what any disk needs
 _BLOCKS = 3  # one is filled while others are written
-_CACHED_SHARE = 10  # one part in so many of the memory: what Linux lets stay unwritten in the background
-_DIRECT = getattr(os, "O_DIRECT", 0)  # Linux
+_CACHED_SHARE = 32  # one part in so many of the memory: far less than Linux lets wait for the disk
 
 
 class OutputFile(io.RawIOBase):
     """A new file, or one that is replaced, for bytes in any portions.
 
-    The first bytes go to the page cache, from which they may soon be read; from a tenth of the memory on, blocks go
-    straight to the disk (``O_DIRECT``) in a thread, wherever the file system can do so.
+    The first bytes go to the page cache, from which they may soon be read; what follows the first part in 32 of the
+    memory goes straight to the disk in a thread, wherever the file system can do so.
 
     Args:
         path: The file.
@@ -55,7 +49,7 @@ class OutputFile(io.RawIOBase):
         size = len(rest)
         if self._size < self._cached:
             first = rest[: self._cached - self._size]
-            _write(self._descriptor, first, self._size)
+            write(self._descriptor, first, self._size)
             self._size, rest = self._size + len(first), rest[len(first) :]
         if rest:
             self._blocks = self._blocks or _Blocks(self._descriptor, self._size)
@@ -91,11 +85,11 @@ class _Blocks:
         self._descriptor = descriptor
         self._start = start  # of the block that is filled
         self._filled = 0
-        self._buffers = [mmap.mmap(-1, _BLOCK_BYTES) for _ in range(_BLOCKS)]  # begin at pages, as O_DIRECT asks for
+        self._buffers = [aligned_memory(_BLOCK_BYTES) for _ in range(_BLOCKS)]
         self._written: list[Future[None] | None] = [None] * _BLOCKS
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="output")
         self._failed = False
-        self._bypass(bypass=True)
+        bypass_cache(descriptor, bypass=True)
 
     def write(self, data: memoryview) -> None:
         while data:
@@ -103,7 +97,9 @@ class _Blocks:
             self._buffer[self._filled : self._filled + len(first)] = first
             self._filled, data = self._filled + len(first), data[len(first) :]
             if self._filled == _BLOCK_BYTES:
-                self._written[self._place] = self._thread.submit(self._write, self._buffer, self._start)
+                self._written[self._place] = self._thread.submit(
+                    write, self._descriptor, memoryview(self._buffer), self._start
+                )
                 self._start, self._filled = self._start + _BLOCK_BYTES, 0
                 self._wait(self._place)  # for the block that was written from this buffer before
 
@@ -112,8 +108,8 @@ class _Blocks:
             for place in range(_BLOCKS):
                 self._wait(place)
             if not self._failed:
-                self._bypass(bypass=False)  # the end is no whole block
-                _write(self._descriptor, memoryview(self._buffer)[: self._filled], self._start)
+                bypass_cache(self._descriptor, bypass=False)  # the end is no whole block
+                write(self._descriptor, memoryview(self._buffer)[: self._filled], self._start)
         finally:
             self._thread.shutdown()
 
@@ -131,26 +127,3 @@ class _Blocks:
             self._failed = True
             written.result()
             self._failed = False
-
-    def _write(self, block: mmap.mmap, start: int) -> None:
-        try:
-            _write(self._descriptor, memoryview(block), start)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-            self._bypass(bypass=False)  # some file systems take the flag and then refuse
-            _write(self._descriptor, memoryview(block), start)
-
-    def _bypass(self, *, bypass: bool) -> None:
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
-        try:
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | _DIRECT if bypass else flags & ~_DIRECT)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise
-
-
-def _write(descriptor: int, data: memoryview, start: int) -> None:
-    while data:
-        done = os.pwrite(descriptor, data, start)
-        data, start = data[done:], start + done

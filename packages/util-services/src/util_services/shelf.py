@@ -1,6 +1,7 @@
 """Where tables of a run lie: small ones in memory, others in Parquet files; under the path of a file either way.
 
-A table in memory costs neither writing nor reading it. Should the run fail, it is written after all.
+A table in memory costs neither writing nor reading it. Should the run fail, it is written after all. So is one that is
+not kept at all, but computed of another whenever it is read.
 """
 
 import os
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from util_services.formats import as_frame, batches_of
 from util_services.parquet_files import write_lazy, write_tables
+from util_services.recipes import Recipe
 from util_services.settings import whole_number
 
 STAGING_MEMORY = "STAGING_MEMORY_MB"
@@ -32,7 +34,37 @@ class _Held:
     number: int = field(default_factory=count().__next__)
 
 
+@dataclass(frozen=True)
+class Deferred:
+    """A table that is computed whenever it is read.
+
+    Attributes:
+        base: The path of the table that it is computed of.
+        recipe: How.
+    """
+
+    base: Path
+    recipe: Recipe
+
+
 _HELD: dict[Path, _Held] = {}
+_DEFERRED: dict[Path, Deferred] = {}
+
+
+def defer(path: Path, table: Deferred) -> Path:
+    """Keep how a table is computed."""
+    _DEFERRED[path] = table
+    return path
+
+
+def deferred(path: Path) -> Deferred:
+    """Give how a table is computed."""
+    return _DEFERRED[path]
+
+
+def all_deferred(folder: Path) -> dict[Path, Deferred]:
+    """Give the tables of a folder that are computed whenever they are read, in the order in which they came."""
+    return {path: table for path, table in _DEFERRED.items() if path.parent == folder}
 
 
 def put(frame: pl.LazyFrame, path: Path) -> None:
@@ -137,8 +169,8 @@ def notes(path: Path) -> Mapping[str, str]:
 
 def found(folder: Path, beginning: str) -> list[Path]:
     """Name what lies in a folder, tables and all else, under names with that beginning."""
-    held = {path for path in _HELD if path.parent == folder and path.name.startswith(beginning)}
-    return sorted({*held, *folder.glob(f"{beginning}*")})
+    kept = {path for path in (*_HELD, *_DEFERRED) if path.parent == folder and path.name.startswith(beginning)}
+    return sorted({*kept, *folder.glob(f"{beginning}*")})
 
 
 def write_out(folder: Path) -> None:
@@ -149,14 +181,16 @@ def write_out(folder: Path) -> None:
 
 
 def forget(folder: Path) -> None:
-    """Give up the tables of a folder that are in memory."""
-    for path in [path for path in _HELD if path.parent == folder]:
-        del _HELD[path]
+    """Give up the tables of a folder that are in memory, or computed whenever they are read."""
+    for tables in (_HELD, _DEFERRED):
+        for path in [path for path in tables if path.parent == folder]:
+            del tables[path]
 
 
 def remove(path: Path) -> None:
     """Give up one table or file; under other paths it stays."""
     _HELD.pop(path, None)
+    _DEFERRED.pop(path, None)
     path.unlink(missing_ok=True)
 
 
@@ -195,9 +229,17 @@ def _emptied(frames: deque[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield frames.popleft()
 
 
+def may_wait() -> bool:
+    """Tell whether there may be tables that are on no disk unless the run fails."""
+    return _megabytes() > 0
+
+
 def _room() -> int:
     """Bytes that may still be kept in memory."""
-    setting, what = os.environ.get(STAGING_MEMORY) or None, "a whole number of megabytes from 0"
-    megabytes = whole_number(STAGING_MEMORY, setting, _DEFAULT_MEGABYTES, least=0, what=what)
     taken = {id(held): held.size for held in _HELD.values()}
-    return megabytes * 1_000_000 - sum(taken.values())
+    return _megabytes() * 1_000_000 - sum(taken.values())
+
+
+def _megabytes() -> int:
+    setting, what = os.environ.get(STAGING_MEMORY) or None, "a whole number of megabytes from 0"
+    return whole_number(STAGING_MEMORY, setting, _DEFAULT_MEGABYTES, least=0, what=what)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -14,21 +14,25 @@ import pyarrow.parquet as pq
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
-from util_services.frames import AMENDMENTS, KEPT, Amendment, collected
+from util_services.frames import AMENDMENTS, KEPT, Amendment, collected, map_batches
 from util_services.levels import Levels, count_levels, write_recoded
 from util_services.origins import Origins
 from util_services.parquet_files import row_groups, write_lazy
+from util_services.recipes import Recipe
 from util_services.revisions import Revision, revision_of, settle
 from util_services.row_source import from_batches
+from util_services.shelf import Deferred
 from util_services.summaries import Summary, summarise, summarise_amended
 
 FRAME = ".parquet"
 _LAZY = f".lazy{FRAME}"
 _AMENDED = f".amended{FRAME}"  # what changed; the rest is in the file that it was made of
+_DEFERRED = f".deferred{FRAME}"  # no file: what changed is computed whenever it is read; the rest is in another table
 SOURCE_OF, PART_OF = "source-of-", "part-of-"  # found only through the other file: no op has such names
+_BASE_OF = "base-of-"
 _CONSTANTS, _PARTS, _ONE_TO_ONE = "constants", "parts", "one_to_one"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
-_STEP_ROWS = 24_576
+_STEP_ROWS = 49_152
 _THREADS = 2  # as much of replacing values is done by one thread each
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
 _SUMMARIES: dict[Path, dict[tuple[int, ...], Summary]] = {}  # by the run's folder and the table's identity
@@ -48,6 +52,11 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     if staged := _SCANS.of(frame):
         return _link(staged, place)
     amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
+    if amendment and amendment.recipe and shelf.may_wait():
+        base = stage(amendment.source, place.with_name(_BASE_OF + place.name))
+        return shelf.defer(place.with_name(place.name + _DEFERRED), Deferred(base, amendment.recipe))
+    if amendment and not revision and (beneath := _beneath(amendment)):
+        amendment, revision = beneath
     recoded, stored = (revision.levels, _stored(revision)) if revision else ({}, {})
     elsewhere = [*([dict(zip(recoded, recoded, strict=True))] if recoded else []), *stored.values()]
     path = place.with_name(place.name + _AMENDED)
@@ -70,6 +79,15 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         shelf.link(before, part)
     shelf.link(source, _source_of(path))
     return path
+
+
+def _beneath(amendment: Amendment) -> tuple[Amendment, Revision] | None:
+    """Take an amendment for one of a staged table, of which columns were recoded before that it does not need."""
+    before = revision_of(amendment.source)
+    if before is None or before.source is None or amendment.inputs is None:
+        return None
+    recoded_only = before.changed <= before.levels.keys() and before.changed.isdisjoint(amendment.inputs)
+    return (replace(amendment, source=before.source), before) if recoded_only else None
 
 
 def _notes(elsewhere: Sequence[Mapping[str, str]], amendment: Amendment | None = None) -> dict[str, str]:
@@ -96,6 +114,10 @@ def _whole(frame: pl.LazyFrame) -> Path | None:
 
 def _link(staged: Path, place: Path) -> Path:
     """Keep a staged table under another path, too, with all its files."""
+    if _is_deferred(staged):
+        table = shelf.deferred(staged)
+        base = _link(table.base, place.with_name(_BASE_OF + place.name))
+        return shelf.defer(place.with_name(place.name + _DEFERRED), replace(table, base=base))
     if not _is_amended(staged):
         return shelf.link(staged, place.with_name(place.name + _LAZY))
     path = shelf.link(staged, place.with_name(place.name + _AMENDED))
@@ -108,25 +130,55 @@ def _link(staged: Path, place: Path) -> Path:
 
 def scan(path: Path) -> pl.LazyFrame:
     """Give a staged table lazily, as it was."""
-    frame = _Amended.of(path).rows() if _is_amended(path) else shelf.scan(path)
+    frame = _opened(path)()
     _SCANS.remember(frame, path)
     settle(nw.from_native(frame), counted=lambda columns: _levels(path, columns))
     return frame
 
 
+def _opened(path: Path) -> Callable[..., pl.LazyFrame]:
+    """Give a function that gives rows of a staged table: all, or from one on and so many.
+
+    What is behind it is opened once, however often rows are read.
+    """
+    if _is_deferred(path):
+        table = shelf.deferred(path)
+        base = _opened(table.base)
+        return lambda *some: _computed(table.recipe, base(*some))
+    if _is_amended(path):
+        return _Amended.of(path).rows
+    whole = shelf.scan(path)
+    return lambda *some: whole.slice(*some) if some else whole
+
+
+def _collecting(path: Path) -> Callable[[tuple[int, int], Sequence[str]], pl.DataFrame]:
+    """Give a function that reads columns of some rows of a staged table."""
+    if not _is_deferred(path):
+        rows = _opened(path)
+        return lambda step, names: rows(*step).select(names).collect()
+    table = shelf.deferred(path)
+    base = _collecting(table.base)
+    return lambda step, names: table.recipe.read(lambda needed: base(step, needed), names)
+
+
+def _computed(recipe: Recipe, rows: pl.LazyFrame) -> pl.LazyFrame:
+    types = dict.fromkeys(recipe.outputs, nw.String())
+    frame: pl.LazyFrame = map_batches(nw.from_native(rows), recipe.function, recipe.inputs, types).to_native()
+    return frame
+
+
 def in_steps(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Give a table as one that takes less memory to be evaluated from end to end, if it is staged as two files."""
+    """Give a table as one that takes less memory to be evaluated from end to end, if it is put together when read."""
     path = _SCANS.of(frame)
-    if path is None or not _is_amended(path) or shelf.is_held(path) or shelf.is_held(_source_of(path)):
+    base = path and _base_of(path)
+    if not path or not base or shelf.is_held(first := _source_of(base) if _is_amended(base) else base):
         return frame
-    amended, steps = _Amended.of(path), _steps(_source_of(path))
-    if len(amended.files) == 1:
+    if path == base and not (_is_amended(base) and len(_Amended.of(base).files) > 1):
         return frame
+    collected, steps = _collecting(path), _steps(first)
 
     def batches(names: Sequence[str]) -> Iterator[pl.DataFrame]:
-        return computed_ahead(
-            lambda step: amended.rows(*step).select(names).collect(), steps, threads=_THREADS, ahead=_THREADS
-        )
+        return computed_ahead(lambda step: collected(step, names), steps, threads=_THREADS, ahead=_THREADS)
 
     return from_batches(frame.collect_schema(), batches)
 
@@ -145,11 +197,12 @@ def read(path: Path, reader: Callable[[Path], Any]) -> Any:
 
 def is_one_file(path: Path) -> bool:
     """Tell whether all of a staged table is in the file of that path."""
-    return not _is_amended(path) and not shelf.is_held(path)
+    return not _is_deferred(path) and not _is_amended(path) and not shelf.is_held(path)
 
 
 def rows(path: Path) -> int:
     """Count the rows of a staged table."""
+    path = _base_of(path)
     if not _is_amended(path):
         return shelf.rows(path)
     if KEPT not in shelf.columns(path):
@@ -169,6 +222,9 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     path = _SCANS.of(nw.to_native(frame))
     if path is None:
         return summarise(frame)
+    if _is_deferred(path):  # one-to-one: neither missing nor distinct cells change, and they are texts
+        path = _base_of(path)
+        frame = nw.from_native(scan(path))
     known, number = _SUMMARIES.setdefault(path.parent, {}), shelf.identity(path)
     if number not in known:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
@@ -196,6 +252,9 @@ def forget_figures(folder: Path) -> None:
 
 def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[str, Levels]:
     """Find the levels of columns of a staged table: those that are known, or all that there are."""
+    while _is_deferred(path):
+        table = shelf.deferred(path)
+        path, columns = table.base, [name for name in columns if name not in table.recipe.outputs]
     files: Mapping[Path, Mapping[str, str]] = {path: dict(zip(columns, columns, strict=True))}
     if _is_amended(path):
         amended = _Amended.of(path)
@@ -220,14 +279,48 @@ def _put_changes(
     amendment: Amendment, source: Path, path: Path, notes: Mapping[str, str], leave_out: Collection[str]
 ) -> None:
     """Evaluate what changed a slice of rows at a time, as Polars would hold whole columns to replace their values."""
-    starts = range(0, max(shelf.rows(source), 1), _SLICE_ROWS)
+    names = amendment.changes(amendment.source).collect_schema().names()
+    starts = range(0, max(shelf.rows(source), 1) if set(names).difference(leave_out) else 1, _SLICE_ROWS)
     parts = computed_ahead(
-        lambda start: amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).drop(leave_out).collect(),
+        lambda start: (
+            amendment.changes(amendment.source.slice(start, _SLICE_ROWS)).drop(leave_out, strict=False).collect()
+        ),
         starts,
         threads=_THREADS,
         ahead=_THREADS,
     )
     shelf.put_parts(parts, path, notes, hold=shelf.is_held(source))
+
+
+def write_out(folder: Path) -> None:
+    """Write the tables of a run that are in memory, or computed whenever they are read, to files."""
+    written: dict[int, Path] = {}
+    tables = shelf.all_deferred(folder)
+    for path, table in tables.items():
+        place, recipe = path.with_name(path.name.removesuffix(_DEFERRED)), table.recipe
+        if linked := written.get(id(recipe)):
+            _link(linked, place)
+            continue
+        base = scan(table.base)
+        frame = _computed(recipe, base)
+        changes = AMENDMENTS.of(frame)
+        if changes:
+            AMENDMENTS.remember(frame, replace(changes, one_to_one=recipe.outputs))
+        written[id(recipe)] = stage(frame, place)
+    for path in tables:
+        shelf.remove(path)
+    shelf.write_out(folder)
+
+
+def _is_deferred(path: Path) -> bool:
+    return path.name.endswith(_DEFERRED)
+
+
+def _base_of(path: Path) -> Path:
+    """Name the table that is kept, of which one is computed whenever it is read; else that itself."""
+    while _is_deferred(path):
+        path = shelf.deferred(path).base
+    return path
 
 
 def _is_amended(path: Path) -> bool:

@@ -54,7 +54,7 @@ RETENTION_HOURS = "STAGING_RETENTION_HOURS"
 _DEFAULT_RETENTION_HOURS = 24.0
 _TEXT = ".text"
 _OBJECT = ".pickle"
-_CHECKPOINT = "checkpoint-"  # no op has such a name
+_CHECKPOINT = "checkpoint-"  # in no name of an op
 _LARGE_BYTES, _MOST_OPENED = 64 << 20, 64
 
 
@@ -145,8 +145,8 @@ def checkpoint_text(blocks: Iterable[str], run_id: str) -> Text:
 
 def discard_checkpoints(run_id: str) -> None:
     """Remove what the functions above stored for a run, for an op that fails; outputs of ops stay."""
-    for beginning in ("", staged_tables.SOURCE_OF, staged_tables.PART_OF):
-        for path in shelf.found(run_folder(run_id), beginning + _CHECKPOINT):
+    for path in shelf.found(run_folder(run_id), ""):
+        if _CHECKPOINT in path.name:
             (engine_tables.remove if path.suffix == SPARK else shelf.remove)(path)
 
 
@@ -244,6 +244,7 @@ class StagingIOManager(IOManager):
             ".eager": pl.DataFrame,
             ".lazy": pl.LazyFrame,
             ".amended": pl.LazyFrame,
+            ".deferred": pl.LazyFrame,
             ".arrow": pa.Table,
         }
         loaders: dict[Any, Callable[[], Any]] = {
@@ -364,7 +365,7 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
                 with suppress(DataServiceError):  # what stays is swept
                     engine.storage.remove_run(context.run.run_id)
         else:  # failed, or other steps are executed by other processes
-            shelf.write_out(folder)
+            staged_tables.write_out(folder)
 
 
 def _remove(folder: Path) -> None:

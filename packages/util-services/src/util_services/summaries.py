@@ -71,15 +71,19 @@ def summarise(frame: nw.LazyFrame[Any], levels: Mapping[str, Levels] = MappingPr
     if nested and (frame.implementation.is_pyarrow() or frame.implementation.is_pandas_like()):
         frame = frame.collect("polars").lazy()  # the others cannot compare lists and records
     native = nw.to_native(frame)
-    if isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
+    figures: dict[str, Any]
+    if levels and levels.keys() == schema.keys():
+        figures = {"": max(int(each.counts.sum()) for each in levels.values())}
+        exact = figures[""] <= _EXACT_UP_TO_ROWS
+        figures |= _of_levels(levels)
+    elif isinstance(native, pl.LazyFrame):  # the same expressions, but only Polars streams and can estimate
         read = native.drop(levels.keys())
         others = nw.Schema({name: dtype for name, dtype in schema.items() if name not in levels})
         estimates = [pl.all().exclude(nested).approx_n_unique(), pl.col(nested).hash().approx_n_unique()]
         figures = _aggregate_on_polars(read, _aggregates(pl, others, estimates))
         if exact := figures[""] <= _EXACT_UP_TO_ROWS:
             figures = _aggregate_on_polars(read, _aggregates(pl, others, [pl.all().n_unique()]))
-        for name, each in levels.items():
-            figures |= {f"{name}/nulls": each.rows(each.cells.is_null()), f"{name}/distinct": each.cells.n_unique()}
+        figures |= _of_levels(levels)
     elif is_spark(native):  # which has no cheap exact counts either
         figures = _only_row(frame.select(*_aggregates(nw, schema, [])))
         exact = figures[""] <= _EXACT_UP_TO_ROWS
@@ -139,6 +143,11 @@ def summarise_amended(
         column.name: column for column in (summarise(frame.select(*anew), levels(anew)).columns if anew else ())
     }
     return Summary(rows, before.exact, tuple(known[column.name] for column in before.columns))
+
+
+def _of_levels(levels: Mapping[str, Levels]) -> dict[str, int]:
+    figures = {f"{name}/nulls": each.rows(each.cells.is_null()) for name, each in levels.items()}
+    return figures | {f"{name}/distinct": each.cells.n_unique() for name, each in levels.items()}
 
 
 def _aggregates(engine: Any, schema: nw.Schema, distinct: list[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from data_processing.evaluation import how_many
 from data_processing.steps.selection import is_text
 from data_processing.steps.step import REASON, Outcome
 from util_services.distinct import DistinctValues, Transform, of_present
-from util_services.frames import Store, amended, amended_in_batches, computed_beside, spare, with_cells
+from util_services.frames import Store, amended, computed_beside, recoded, spare, with_cells
 from util_services.levels import Levels
 from util_services.revisions import levels_of, recode, settle, taken_over
 
@@ -36,7 +36,7 @@ def replaced(
     if not cells:
         return Outcome(frame)
     known = levels_of(frame, list(cells)) if alone else {}
-    recoded, counted = _by_level(known, lambda levels: of_levels(levels, cells[levels.cells.name]))
+    by_level, counted = _by_level(known, lambda levels: of_levels(levels, cells[levels.cells.name]))
     others = [column for column in cells if column not in known]
     new = dict(zip(others, spare(frame, len(others)), strict=True))
     both = with_cells(frame, {new[column]: cells[column] for column in others}, inputs)
@@ -45,7 +45,7 @@ def replaced(
     left = {column: each for column, each in cells.items() if counted.get(column) != 0}
     result = amended(frame, left, inputs=inputs) if left else frame
     return Outcome(
-        recode(result, recoded),
+        recode(result, by_level),
         written=tuple(left),
         changed=both.select(changed[column].alias(column) for column in cells),
     )
@@ -73,15 +73,12 @@ def computed(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[st
     outcome = _stored(frame, function, others, store) if others else Outcome(frame)
     if not known:
         return outcome
-    recoded, counted = _by_level(known, lambda levels: of_present(function, levels.cells))
+    new, counted = _by_level(known, lambda levels: of_present(function, levels.cells))
     changed = outcome.changed
     if isinstance(changed, nw.LazyFrame):
         changed = changed.with_columns(**{column: nw.lit(rows) for column, rows in counted.items()}).select(*columns)
-    result, types = outcome.frame, dict.fromkeys(recoded, nw.String)
-    if recoded:
-        batch = _batch(function, {column: column for column in recoded})
-        result = recode(amended_in_batches(result, batch, list(recoded), types, {}, leaves_out=False), recoded)
-    return Outcome(result, written=(*outcome.written, *recoded), changed=counted if changed is None else changed)
+    result = recoded(outcome.frame, known, new)
+    return Outcome(result, written=(*outcome.written, *new), changed=counted if changed is None else changed)
 
 
 def _stored(frame: nw.LazyFrame[Any], function: Transform, columns: Sequence[str], store: Store) -> Outcome:
@@ -106,9 +103,9 @@ def _by_level(
     known: Mapping[str, Levels], new: Callable[[Levels], pl.Series]
 ) -> tuple[dict[str, Levels], dict[str, int]]:
     """Give columns other cells: the levels of those that this changes, and for all how many cells it does."""
-    recoded = {column: levels.recoded(new(levels)) for column, levels in known.items()}
-    counted = {column: levels.rows(levels.cells.ne_missing(recoded[column].cells)) for column, levels in known.items()}
-    return {column: levels for column, levels in recoded.items() if counted[column]}, counted
+    by_level = {column: levels.recoded(new(levels)) for column, levels in known.items()}
+    counted = {column: levels.rows(levels.cells.ne_missing(by_level[column].cells)) for column, levels in known.items()}
+    return {column: levels for column, levels in by_level.items() if counted[column]}, counted
 
 
 def exchanged(

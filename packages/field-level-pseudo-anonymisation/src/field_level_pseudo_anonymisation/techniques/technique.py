@@ -53,6 +53,11 @@ class Technique(ABC):
         """Equal values of a run get equal results and different ones different results, but for negligible odds."""
         return False
 
+    @property
+    def quick(self) -> bool:
+        """A result is computed as quickly as it is stored and read again, and is the same each time in a run."""
+        return False
+
     @abstractmethod
     def transform(self, scope: Scope) -> Transform:
         """Fetch keys, check parameters and give the function that protects values.
