@@ -269,12 +269,14 @@ class _Batch:
     def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give the changed columns."""
         unrestored, kept = Counter[str](), Counter[str]()
+        changed = {each.column: rows[each.column].cast(pl.String) for each in self.work}
         for each in self.work:
-            after, lost = each.new(rows[each.column].cast(pl.String), rows)
+            beside = rows.with_columns(changed.values()) if each.companions else rows
+            after, lost = each.new(changed[each.column], beside)
             (kept if each.keeps else unrestored)[each.column] += 0 if lost is None else int(lost.sum())
-            rows = rows.with_columns(after.alias(each.column))
+            changed[each.column] = after.alias(each.column)
         self.tally.add(rows.height if self.counts else 0, +unrestored, +kept)
-        return rows.select(*dict.fromkeys(each.column for each in self.work))
+        return pl.DataFrame(changed)
 
 
 def _by_level(

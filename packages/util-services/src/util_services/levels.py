@@ -149,7 +149,7 @@ def _coded(file: pq.ParquetFile, columns: Sequence[str]) -> list[str]:
 def _joined(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """Put chunks that have the same dictionary together."""
     codes = pa.concat_arrays([chunk.indices for chunk in column.chunks])
-    return pa.DictionaryArray.from_arrays(codes, column.chunk(0).dictionary)
+    return pa.DictionaryArray.from_arrays(codes, column.chunk(0).dictionary, safe=False)  # read by Arrow itself
 
 
 def _counts(column: pa.DictionaryArray) -> dict[str | None, int]:
@@ -170,4 +170,5 @@ def _recoded(column: pa.DictionaryArray, cells: Mapping[str | None, str | None])
     if not cells.keys() >= set(values):
         raise RuntimeError("The levels are not those of this file.")
     new = pa.array([*map(cells.get, values), cells.get(None)], pa.string()).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(new.indices.take(column.indices.fill_null(len(values))), new.dictionary)
+    codes = new.indices.take(column.indices.fill_null(len(values)))
+    return pa.DictionaryArray.from_arrays(codes, new.dictionary, safe=False)
