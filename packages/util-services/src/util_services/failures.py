@@ -1,5 +1,7 @@
 """The one place where an exception becomes what the Dagster UI shows."""
 
+import errno
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +10,8 @@ from pathlib import Path
 from dagster import DagsterError, Failure, RetryRequested
 
 from util_services.errors import DataServiceError, quoted
+
+_FULL = os.strerror(errno.ENOSPC)
 
 
 class InvalidRunConfigError(DagsterError):
@@ -31,7 +35,7 @@ def reported() -> Iterator[None]:
     except DataServiceError as error:
         raise Failure(description=str(error), allow_retries=False) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, its text must not be stored
-        if sentence := quoted(error):
+        if sentence := quoted(error) or _of_full_disk(error):
             raise Failure(description=sentence, allow_retries=False) from None
         calls = traceback.extract_tb(error.__traceback__)
         known = [call for call in calls if "site-packages" not in call.filename]
@@ -41,3 +45,13 @@ def reported() -> Iterator[None]:
             "may quote cell values, so repeat the step on data that is not personal to see it.",
             allow_retries=False,
         ) from None
+
+
+def _of_full_disk(error: Exception) -> str | None:
+    """Tell what to do where a disk is full, which engines tell each in their own way."""
+    if not (isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}) and _FULL not in str(error):
+        return None
+    return (
+        "No space is left on a disk: free some where the output, the staging folder (STAGING_DIR) and temporary files "
+        "lie, and run again."
+    )
