@@ -13,7 +13,8 @@ import pytest
 from dagster import DagsterInstance, In, OpExecutionContext, ReexecutionOptions, execute_job, job, op, reconstructable
 
 from util_services import shelf, staged_tables
-from util_services.frames import KEPT, amended, map_batches, recoded
+from util_services.formats import scan
+from util_services.frames import KEPT, amended, map_batches, recoded, selected
 from util_services.jobs import bindings
 from util_services.revisions import levels_of
 from util_services.staging import checkpoint, discard_checkpoints, run_folder, staging_root
@@ -68,6 +69,7 @@ BASES: dict[str, Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]]] = {
     "recoded": loud,
     "amended": lambda frame: staged(fewer(frame), "fewer"),
     "deferred": lambda frame: staged(reversed_(frame), "reversed"),
+    "selected": lambda frame: staged(selected(frame, ["note", "name"]), "selected"),
 }
 QUESTIONS: list[Callable[[pl.LazyFrame], pl.LazyFrame]] = [
     lambda frame: frame,
@@ -92,7 +94,7 @@ def test_is_what_the_function_makes_of_the_other_table_in_steps_or_not(base: str
     native = nw.to_native(after)
     steps = staged_tables.in_steps(native)
     assert steps is not native
-    for question in QUESTIONS:
+    for question in QUESTIONS if base != "selected" else QUESTIONS[:4]:
         assert question(native).collect().equals(question(expected).collect())
         assert question(steps).collect(engine="streaming").equals(question(expected).collect())
     assert rows == expected.collect().height
@@ -100,6 +102,34 @@ def test_is_what_the_function_makes_of_the_other_table_in_steps_or_not(base: str
     for column in summary.columns:
         assert (column.nulls, column.distinct) == figures[column.name]
     assert max(CALLS) <= staged_tables._SLICE_ROWS
+
+
+@pytest.mark.parametrize("before", [*BASES, "computed", "in memory"])
+def test_fewer_columns_cost_nothing(tmp_path: Path, before: str) -> None:
+    source = staged(nw.from_native(numbered()), "in")
+    if before == "in memory":
+        table = tmp_path / "in.csv"
+        numbered(3).collect().write_csv(table)
+        frame = staged(nw.from_native(scan(table)), "small")
+    else:
+        frame = reversed_(source) if before == "computed" else BASES[before](source)
+    expected = frame.collect("polars").to_native().select("note", "name").lazy()
+    CALLS.clear()
+    inodes = {path.stat().st_ino for path in run_folder("run").iterdir()}
+    after = staged(selected(frame, ["note", "name"]), "out")
+    assert staged_tables.height(after) == expected.collect().height
+    assert [column.name for column in staged_tables.summary_of(after).columns] == ["note", "name"]
+    assert CALLS == []
+    more = {path.stat().st_ino for path in run_folder("run").iterdir()} - inodes
+    assert len(more) == (2 if before == "recoded" else 0)  # its own changes
+    native = nw.to_native(after)
+    for question in QUESTIONS[:4]:
+        assert question(native).collect().equals(question(expected).collect())
+        assert question(staged_tables.in_steps(native)).collect().equals(question(expected).collect())
+    assert set(levels_of(after, ["note", "name"])) <= {"note"}
+    staged_tables.write_out(run_folder("run"))
+    (written,) = run_folder("run").glob("out.*")
+    assert staged_tables.scan(written).collect().equals(expected.collect())
 
 
 def test_columns_that_are_not_computed_are_read_without_the_others() -> None:
@@ -150,8 +180,6 @@ def test_a_function_that_looks_at_what_was_recoded_gets_the_new_cells() -> None:
 
 
 def test_small_tables_are_computed_when_they_are_read_too(tmp_path: Path) -> None:
-    from util_services.formats import scan
-
     path = tmp_path / "in.csv"
     path.write_text("name,age\nAnn,25\n,26\n")
     before = staged(nw.from_native(scan(path)), "in")

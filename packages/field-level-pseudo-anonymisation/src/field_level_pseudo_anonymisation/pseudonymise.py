@@ -20,7 +20,7 @@ from field_level_pseudo_anonymisation.techniques.session import Session
 from field_level_pseudo_anonymisation.techniques.technique import RowTechnique, Scope
 from util_services.distinct import DistinctValues, Transform, of_present, put_back
 from util_services.errors import DataServiceError
-from util_services.frames import as_given, map_batches, recoded
+from util_services.frames import as_given, map_batches, recoded, selected
 from util_services.levels import Levels
 from util_services.revisions import is_settled, levels_of
 from util_services.staged_tables import height
@@ -139,7 +139,7 @@ def pseudonymise(
     ]
     result = _transformed(lazy, work, tally)
     if len(left) < len(lazy.collect_schema()):
-        result = result.select(left)
+        result = selected(result, left)
     return _finished(data, result, tuple(steps), _cautions(lazy, steps), tally, session)
 
 

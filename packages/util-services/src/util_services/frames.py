@@ -46,6 +46,24 @@ class Amendment:
 
 
 AMENDMENTS = Origins[Amendment]()
+SELECTIONS = Origins[pl.LazyFrame]()  # of a table that has all its columns
+
+
+def selected(frame: nw.LazyFrame[Any], names: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Leave out columns, which staging need not do before the table is read.
+
+    Args:
+        frame: The table.
+        names: The columns that stay, in order.
+
+    Examples:
+        >>> selected(nw.from_native(pl.LazyFrame({"name": ["Ann"], "age": [25]})), ["age"]).collect().rows()
+        [(25,)]
+    """
+    result, source = frame.select(list(names)), nw.to_native(frame)
+    if names and isinstance(source, pl.LazyFrame):
+        SELECTIONS.remember(nw.to_native(result), source)
+    return settle(result, frame, ())
 
 
 def amended(

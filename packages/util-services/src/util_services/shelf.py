@@ -40,11 +40,13 @@ class Deferred:
 
     Attributes:
         base: The path of the table that it is computed of.
-        recipe: How.
+        recipe: How; none where it only has fewer columns.
+        names: Its columns.
     """
 
     base: Path
-    recipe: Recipe
+    recipe: Recipe | None
+    names: Sequence[str]
 
 
 _HELD: dict[Path, _Held] = {}

@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 
 from util_services import shelf
 from util_services.ahead import computed_ahead
-from util_services.frames import AMENDMENTS, KEPT, Amendment, collected, map_batches
+from util_services.frames import AMENDMENTS, KEPT, SELECTIONS, Amendment, collected, map_batches
 from util_services.levels import Levels, count_levels, write_recoded
 from util_services.origins import Origins
 from util_services.parquet_files import row_groups, write_lazy
-from util_services.recipes import Recipe
 from util_services.revisions import Revision, revision_of, settle
 from util_services.row_source import from_batches
 from util_services.shelf import Deferred
@@ -52,9 +51,12 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     if staged := _SCANS.of(frame):
         return _link(staged, place)
     amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
-    if amendment and amendment.recipe and shelf.may_wait():
-        base = stage(amendment.source, place.with_name(_BASE_OF + place.name))
-        return shelf.defer(place.with_name(place.name + _DEFERRED), Deferred(base, amendment.recipe))
+    recipe = amendment.recipe if amendment else None
+    other = amendment.source if amendment and recipe else SELECTIONS.of(frame)
+    if other is not None and shelf.may_wait():
+        base = stage(other, place.with_name(_BASE_OF + place.name))
+        table = Deferred(base, recipe, frame.collect_schema().names())
+        return shelf.defer(place.with_name(place.name + _DEFERRED), table)
     if amendment and not revision and (beneath := _beneath(amendment)):
         amendment, revision = beneath
     recoded, stored = (revision.levels, _stored(revision)) if revision else ({}, {})
@@ -144,7 +146,7 @@ def _opened(path: Path) -> Callable[..., pl.LazyFrame]:
     if _is_deferred(path):
         table = shelf.deferred(path)
         base = _opened(table.base)
-        return lambda *some: _computed(table.recipe, base(*some))
+        return lambda *some: _computed(table, base(*some))
     if _is_amended(path):
         return _Amended.of(path).rows
     whole = shelf.scan(path)
@@ -157,11 +159,15 @@ def _collecting(path: Path) -> Callable[[tuple[int, int], Sequence[str]], pl.Dat
         rows = _opened(path)
         return lambda step, names: rows(*step).select(names).collect()
     table = shelf.deferred(path)
-    base = _collecting(table.base)
-    return lambda step, names: table.recipe.read(lambda needed: base(step, needed), names)
+    base, recipe = _collecting(table.base), table.recipe
+    if recipe is None:
+        return base
+    return lambda step, names: recipe.read(lambda needed: base(step, needed), names)
 
 
-def _computed(recipe: Recipe, rows: pl.LazyFrame) -> pl.LazyFrame:
+def _computed(table: Deferred, rows: pl.LazyFrame) -> pl.LazyFrame:
+    if (recipe := table.recipe) is None:
+        return rows.select(table.names)
     types = dict.fromkeys(recipe.outputs, nw.String())
     frame: pl.LazyFrame = map_batches(nw.from_native(rows), recipe.function, recipe.inputs, types).to_native()
     return frame
@@ -223,8 +229,10 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
     if path is None:
         return summarise(frame)
     if _is_deferred(path):  # one-to-one: neither missing nor distinct cells change, and they are texts
-        path = _base_of(path)
-        frame = nw.from_native(scan(path))
+        table = shelf.deferred(path)
+        summary = summary_of(nw.from_native(scan(table.base)))
+        columns = {column.name: column for column in summary.columns}
+        return replace(summary, columns=tuple(columns[name] for name in table.names))
     known, number = _SUMMARIES.setdefault(path.parent, {}), shelf.identity(path)
     if number not in known:
         before = known.get(shelf.identity(_source_of(path))) if _is_amended(path) else None
@@ -254,7 +262,8 @@ def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[s
     """Find the levels of columns of a staged table: those that are known, or all that there are."""
     while _is_deferred(path):
         table = shelf.deferred(path)
-        path, columns = table.base, [name for name in columns if name not in table.recipe.outputs]
+        computed = table.recipe.outputs if table.recipe else ()
+        path, columns = table.base, [name for name in columns if name not in computed]
     files: Mapping[Path, Mapping[str, str]] = {path: dict(zip(columns, columns, strict=True))}
     if _is_amended(path):
         amended = _Amended.of(path)
@@ -297,16 +306,14 @@ def write_out(folder: Path) -> None:
     written: dict[int, Path] = {}
     tables = shelf.all_deferred(folder)
     for path, table in tables.items():
-        place, recipe = path.with_name(path.name.removesuffix(_DEFERRED)), table.recipe
-        if linked := written.get(id(recipe)):
+        place = path.with_name(path.name.removesuffix(_DEFERRED))
+        if linked := written.get(id(table.names)):
             _link(linked, place)
             continue
-        base = scan(table.base)
-        frame = _computed(recipe, base)
-        changes = AMENDMENTS.of(frame)
-        if changes:
-            AMENDMENTS.remember(frame, replace(changes, one_to_one=recipe.outputs))
-        written[id(recipe)] = stage(frame, place)
+        frame = _computed(table, scan(table.base))
+        if table.recipe and (changes := AMENDMENTS.of(frame)):
+            AMENDMENTS.remember(frame, replace(changes, one_to_one=table.recipe.outputs))
+        written[id(table.names)] = stage(frame, place)
     for path in tables:
         shelf.remove(path)
     shelf.write_out(folder)
