@@ -11,7 +11,7 @@ from data_processing.evaluation import aggregated
 from data_processing.steps.rows import check_share
 from data_processing.steps.selection import absent, existing, existing_or_all, texts
 from data_processing.steps.step import Inputs, Outcome, Step, parameter, refuse
-from util_services.frames import map_batches
+from util_services.frames import map_batches, selected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class SelectColumns(Step):
         columns = existing(self, frame, self.columns)
         if not columns:
             raise refuse(self, "would leave no column: name at least one.")
-        return Outcome(frame.select(*columns))
+        return Outcome(selected(frame, columns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,9 @@ class ReorderColumns(Step):
         """Reorder."""
         del inputs
         first = existing(self, frame, self.columns)
-        return Outcome(frame.select(*first, *(name for name in frame.collect_schema().names() if name not in first)))
+        return Outcome(
+            selected(frame, [*first, *(name for name in frame.collect_schema().names() if name not in first)])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +139,10 @@ def without(step: Step, frame: nw.LazyFrame[Any], columns: Sequence[str]) -> Out
     Raises:
         DataServiceError: If none would be left.
     """
-    if len(columns) == len(frame.collect_schema()):
+    left = [name for name in frame.collect_schema().names() if name not in columns]
+    if not left:
         raise refuse(step, "would leave no column: let at least one stay.")
-    return Outcome(frame.drop(*columns) if columns else frame)
+    return Outcome(selected(frame, left) if columns else frame)
 
 
 @dataclass(frozen=True, kw_only=True)
