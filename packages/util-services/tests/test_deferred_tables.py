@@ -136,6 +136,15 @@ def test_fewer_columns_cost_nothing(tmp_path: Path, before: str) -> None:
     assert staged_tables.scan(written).collect().equals(expected.collect())
 
 
+@pytest.mark.parametrize("times", [0, 2])
+def test_of_a_table_that_would_be_stored_whole_only_the_selected_columns_are(times: int) -> None:
+    frame = nw.from_native(numbered().filter(pl.col("ward") != "w5"))
+    if times:
+        frame = fewer(fewer(staged(frame, "in")))
+    staged(selected(frame, ["note"]), "out")
+    assert list(pl.read_parquet_schema(run_folder("run") / "out.lazy.parquet")) == ["note"]
+
+
 def test_columns_that_are_not_computed_are_read_without_the_others() -> None:
     after = staged(reversed_(staged(nw.from_native(numbered()), "in")), "out")
     CALLS.clear()

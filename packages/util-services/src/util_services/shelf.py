@@ -42,11 +42,13 @@ class Deferred:
         base: The path of the table that it is computed of.
         recipe: How; none where it only has fewer columns.
         names: Its columns.
+        number: The same under all its paths.
     """
 
     base: Path
     recipe: Recipe | None
     names: Sequence[str]
+    number: int = field(default_factory=count().__next__)
 
 
 _HELD: dict[Path, _Held] = {}

@@ -51,9 +51,8 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
     if staged := _SCANS.of(frame):
         return _link(staged, place)
     amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
-    recipe = amendment.recipe if amendment else None
-    other = amendment.source if amendment and recipe else SELECTIONS.of(frame)
-    if other is not None and shelf.may_wait():
+    other, recipe = (amendment.source, amendment.recipe) if amendment else (SELECTIONS.of(frame), None)
+    if other is not None and (recipe or (not amendment and _is_near(other))) and shelf.may_wait():
         base = stage(other, place.with_name(_BASE_OF + place.name))
         table = Deferred(base, recipe, frame.collect_schema().names())
         return shelf.defer(place.with_name(place.name + _DEFERRED), table)
@@ -81,6 +80,17 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         shelf.link(before, part)
     shelf.link(source, _source_of(path))
     return path
+
+
+def _is_near(frame: pl.LazyFrame) -> bool:
+    """Tell whether a table is staged, or was made of one that is, so that staging it stores what changed at most."""
+    amendment, revision = AMENDMENTS.of(frame), revision_of(frame)
+    beneath = _beneath(amendment) if amendment else None
+    sources = (amendment, beneath[0] if beneath else None, revision)
+    if _SCANS.of(frame) or any(made and made.source is not None and _whole(made.source) for made in sources):
+        return True
+    other = amendment.source if amendment and amendment.recipe else SELECTIONS.of(frame)
+    return other is not None and _is_near(other)
 
 
 def _beneath(amendment: Amendment) -> tuple[Amendment, Revision] | None:
@@ -307,13 +317,13 @@ def write_out(folder: Path) -> None:
     tables = shelf.all_deferred(folder)
     for path, table in tables.items():
         place = path.with_name(path.name.removesuffix(_DEFERRED))
-        if linked := written.get(id(table.names)):
+        if linked := written.get(table.number):
             _link(linked, place)
             continue
         frame = _computed(table, scan(table.base))
         if table.recipe and (changes := AMENDMENTS.of(frame)):
             AMENDMENTS.remember(frame, replace(changes, one_to_one=table.recipe.outputs))
-        written[id(table.names)] = stage(frame, place)
+        written[table.number] = stage(frame, place)
     for path in tables:
         shelf.remove(path)
     shelf.write_out(folder)
