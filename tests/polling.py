@@ -1,5 +1,6 @@
 """Waiting for what other processes do."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,3 +25,10 @@ def until(ask: Callable[[], T | None], seconds: float, explain: Callable[[], str
             return answer
         time.sleep(0.3)
     raise TimeoutError(explain())
+
+
+def wait_for_threads(name: str) -> None:
+    """Wait until all threads of that name have ended."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join()

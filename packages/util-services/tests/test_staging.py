@@ -1,6 +1,5 @@
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +21,9 @@ from dagster import (
     op,
     reconstructable,
 )
+from polling import wait_for_threads
 
-from util_services import shelf, staged_tables, staging
+from util_services import disk_space, shelf, staged_tables
 from util_services.formats import scan
 from util_services.frames import KEPT, amended
 from util_services.jobs import bindings
@@ -186,7 +186,7 @@ def failed_run(instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> An
 
 
 def test_the_space_of_large_files_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staging, "_LARGE_BYTES", 1)
+    monkeypatch.setattr(disk_space, "_LARGE_BYTES", 1)
     monkeypatch.setenv(shelf.STAGING_MEMORY, "0")
     seen = []
 
@@ -204,9 +204,7 @@ def test_the_space_of_large_files_is_given_back(monkeypatch: pytest.MonkeyPatch)
         consume(produce())
 
     assert passing.execute_in_process().success
-    for thread in threading.enumerate():
-        if thread.name == "give-back":
-            thread.join()
+    wait_for_threads("give-back")
     assert seen
     assert not any(path.exists() for path in seen)
     assert not any(str(seen[0]) in str(link.resolve()) for link in Path("/proc/self/fd").iterdir())

@@ -39,6 +39,7 @@ class _Work:
         alone: Whether equal cells get equal new ones, whatever else is in the row.
         one_to_one: Whether that leaves as many different values.
         quick: Whether new cells are as well computed again as stored.
+        plain: Whether they are ASCII letters and digits, at least one.
         companions: Other columns that ``cells`` looks at.
         keeps: Values that could not be turned back stay as they are.
     """
@@ -48,6 +49,7 @@ class _Work:
     alone: bool = True
     one_to_one: bool = False
     quick: bool = False
+    plain: bool = False
     companions: tuple[str, ...] = ()
     keeps: bool = False
 
@@ -243,7 +245,10 @@ def _transformed(frame: nw.LazyFrame[Any], work: Sequence[_Work], tally: Tally) 
             batch = _Batch([each for each in work if each.column in columns], tally, counts=columns == list(of_columns))
             types = dict.fromkeys(columns, nw.String)
             one_to_one = [name for name in columns if name in alike]
-            result = map_batches(result, batch, batch.inputs, types, tally, one_to_one=one_to_one, again=are_again)
+            plain = [name for name in columns if of_columns[name][-1].plain]
+            result = map_batches(
+                result, batch, batch.inputs, types, tally, one_to_one=one_to_one, again=are_again, plain=plain
+            )
     return result
 
 
@@ -307,7 +312,14 @@ def _pseudonyms(step: Step, column: str, scope: Scope) -> _Work:
         return _Work(column, beside_companions, alone=False, companions=names)
     transform = Portable(technique.transform, scope)
     cells = _of_present(DistinctValues(transform) if technique.linkable else transform)
-    return _Work(column, cells, alone=technique.linkable, one_to_one=technique.one_to_one, quick=technique.quick)
+    return _Work(
+        column,
+        cells,
+        alone=technique.linkable,
+        one_to_one=technique.one_to_one,
+        quick=technique.quick,
+        plain=technique.plain,
+    )
 
 
 def _restoring(step: Reversal, scope: Scope) -> Cells:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from util_services.disk_space import given_back
 from util_services.errors import DataServiceError
 
 SUCCESS = "_SUCCESS"
@@ -34,7 +35,8 @@ def whole_file(target: Path) -> Iterator[Path]:
         yield partial
         # No fsync: a killed process cannot tear a rename, and flushing would double the time of a run.
         partial.chmod(0o666 & ~_umask())
-        partial.replace(target)
+        with given_back([target]):
+            partial.replace(target)
 
 
 @contextmanager

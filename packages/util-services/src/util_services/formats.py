@@ -140,6 +140,7 @@ def sink(
     *,
     index: bool = False,
     first_row: int = 0,
+    quoted: bool = False,
 ) -> None:
     """Evaluate a lazy frame into a file, in row order and bounded memory.
 
@@ -150,6 +151,7 @@ def sink(
         dialect: Layout of a CSV file; ``header=None`` writes no column names.
         index: Put the row number in front, in a column without a name, as pandas does (CSV only).
         first_row: Number of the first row.
+        quoted: Cells of a CSV file have the quotes that they need.
 
     Raises:
         DataServiceError: If a character cannot be written in the encoding, or a nested column not as CSV.
@@ -161,11 +163,17 @@ def sink(
         with _compressed(path, layout.compression) as file:
             frame.sink_ndjson(file, engine="streaming")
     else:
-        _sink_csv(frame, path, layout.compression, dialect, first_row if index else None)
+        _sink_csv(frame, path, layout.compression, dialect, first_row if index else None, quoted=quoted)
 
 
 def _sink_csv(
-    frame: pl.LazyFrame, path: Path, compression: Compression | None, dialect: CsvDialect, first_row: int | None
+    frame: pl.LazyFrame,
+    path: Path,
+    compression: Compression | None,
+    dialect: CsvDialect,
+    first_row: int | None,
+    *,
+    quoted: bool,
 ) -> None:
     schema = frame.collect_schema()
     if nested := [column for column, dtype in schema.items() if dtype.is_nested()]:
@@ -186,7 +194,13 @@ def _sink_csv(
         if dialect.header is not None:
             target.write(_header_line(names, dialect.delimiter))
         try:
-            frame.sink_csv(target, include_header=False, separator=dialect.delimiter, engine="streaming")
+            frame.sink_csv(
+                target,
+                include_header=False,
+                separator=dialect.delimiter,
+                quote_style="never" if quoted else "necessary",
+                engine="streaming",
+            )
             if encoder:
                 encoder.finish()
         except Exception:
@@ -270,11 +284,13 @@ class CsvBatches:
 
     Attributes:
         names: The columns.
+        delimiter: What stood between cells.
         size: Bytes of the file if it is not compressed, else ``None``.
         batches: Text columns, to be gone through once.
     """
 
     names: Sequence[str]
+    delimiter: str
     size: int | None
     batches: Iterator[pa.RecordBatch]
 
@@ -288,7 +304,8 @@ def batches_of(frame: pl.LazyFrame) -> CsvBatches | None:
     if (file := _CSV_SCANS.of(frame)) is None:
         return None
     names = frame.collect_schema().names()
-    return CsvBatches(names, None if file.compression else file.path.stat().st_size, file.batches(names))
+    size = None if file.compression else file.path.stat().st_size
+    return CsvBatches(names, file.dialect.delimiter, size, file.batches(names))
 
 
 def as_frame(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> pl.DataFrame:

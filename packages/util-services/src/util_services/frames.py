@@ -151,6 +151,7 @@ def map_batches(
     *,
     one_to_one: Sequence[str] = (),
     again: bool = False,
+    plain: Sequence[str] = (),
 ) -> nw.LazyFrame[Any]:
     """Compute columns by a function of batches of rows: the one seam for what expressions cannot say.
 
@@ -168,6 +169,8 @@ def map_batches(
             and missing ones missing; staging need not count these anew.
         again: Whether the function gives the same whenever it is called, and so quickly that staging need not keep
             what it gives: if all its columns are one-to-one, it is then called whenever they are read.
+        plain: Columns of text that it gives with ASCII letters and digits alone, at least one in each cell that is not
+            missing; writing such need not look for what needs quotes.
 
     Examples:
         >>> frame = nw.from_native(pl.LazyFrame({"name": ["Ann", "Bo"], "age": [25, 26]}))
@@ -201,7 +204,9 @@ def map_batches(
             lambda rows: rows.select(cells.struct.unnest()),
             one_to_one=tuple(one_to_one),
             inputs=tuple(inputs),
-            recipe=Recipe(function, inputs, list(outputs)) if again and outputs.keys() <= set(one_to_one) else None,
+            recipe=Recipe(function, inputs, list(outputs), plain)
+            if again and outputs.keys() <= set(one_to_one)
+            else None,
         )
         AMENDMENTS.remember(result, changes)
     return nw.from_native(result)

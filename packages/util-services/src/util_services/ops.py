@@ -23,7 +23,7 @@ from util_services.objects import Transferred, download, upload
 from util_services.parts import Parts
 from util_services.prefixes import check_free, upload_parts
 from util_services.preview import preview_markdown
-from util_services.staged_tables import height, in_steps, summary_of
+from util_services.staged_tables import height, in_steps, quoting, summary_of
 from util_services.staging import checkpoint_text, evaluated, run_folder
 from util_services.texts import Text
 
@@ -79,7 +79,7 @@ def write_df_to_csv(context: OpExecutionContext, config: configs.WriteCsv, df: n
             format_of(target.name)
             rows = evaluated(df, context.run_id)
             with whole_file(target) as partial:
-                sink(in_steps(rows), partial, target.name, config.dialect, index=config.index)
+                _sink(rows, partial, target.name, config)
             context.add_output_metadata(_size(rows) | _written(target, config.output_path, started))
             return
         target = _untaken(context, config.output_path)
@@ -107,7 +107,7 @@ def write_csv_to_s3(context: OpExecutionContext, config: configs.WriteCsvToS3, d
         if config.single_object:
             with _to_upload(context, config.bucket_name, config.file_key) as path:
                 rows = evaluated(df, context.run_id)
-                sink(in_steps(rows), path, path.name, config.dialect, index=config.index)
+                _sink(rows, path, path.name, config)
             context.add_output_metadata(_size(rows))
             return
         client, bucket, key = s3_client(context), config.bucket_name, config.file_key
@@ -294,6 +294,12 @@ def _metadata(transferred: Transferred) -> dict[str, Any]:
 
 def _object(bucket: str, key: str, etag: str, size: int) -> dict[str, Any]:
     return {"object": f"s3://{bucket}/{key}", "etag": etag, "bytes": size}
+
+
+def _sink(rows: pl.LazyFrame, path: Path, name: str, config: configs.WriteCsv | configs.WriteCsvToS3) -> None:
+    """Write a table into a file whose ending a name tells."""
+    quotes = quoting(rows, config.dialect.delimiter) if format_of(name).kind == "csv" else None
+    sink(in_steps(rows, quotes or ()), path, name, config.dialect, index=config.index, quoted=quotes is not None)
 
 
 def _written(target: Path, output_path: str, started: float) -> dict[str, Any]:

@@ -52,6 +52,13 @@ def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str
             writer.close()
 
 
+def repeating(first: pa.Table) -> list[str]:
+    """Name the columns of text whose values repeat in the first rows, so that they are stored as dictionaries."""
+    return [
+        name for name, cells in _texts(first).items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)
+    ]
+
+
 def row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
     """Put row groups of a file together that have at least so many rows, save the last.
 
@@ -73,14 +80,13 @@ def row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
 
 def _writer(path: Path, first: pa.Table, notes: Mapping[str, str] | None) -> pq.ParquetWriter:
     """Open a writer: dictionaries for texts whose first rows repeat, compression for others whose first shrink."""
-    texts = _texts(first)
-    repeating = [name for name, cells in texts.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
-    plain = {*repeating, *(name for name, cells in texts.items() if not _shrinks(cells))}
+    coded = repeating(first)
+    plain = {*coded, *(name for name, cells in _texts(first).items() if not _shrinks(cells))}
     writer = pq.ParquetWriter(
         path,
         first.schema,
         compression={name: "none" if name in plain else "lz4" for name in first.column_names},
-        use_dictionary=repeating,
+        use_dictionary=coded,
         write_statistics=False,
     )
     writer.add_key_value_metadata(dict(notes or {}))

@@ -16,11 +16,13 @@ class Recipe:
         function: Gives the new columns.
         inputs: The columns that it needs.
         outputs: The columns that it replaces.
+        plain: Those of them whose cells are ASCII letters and digits, at least one.
     """
 
     function: BatchFunction
     inputs: Sequence[str]
     outputs: Sequence[str]
+    plain: Sequence[str] = ()
 
     def read(self, before: Callable[[Sequence[str]], pl.DataFrame], names: Sequence[str]) -> pl.DataFrame:
         """Compute some rows.

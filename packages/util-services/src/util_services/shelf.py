@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from util_services.formats import as_frame, batches_of
 from util_services.parquet_files import write_lazy, write_tables
+from util_services.quotes import PlainColumns
 from util_services.recipes import Recipe
 from util_services.settings import whole_number
 
@@ -71,12 +72,16 @@ def all_deferred(folder: Path) -> dict[Path, Deferred]:
     return {path: table for path, table in _DEFERRED.items() if path.parent == folder}
 
 
-def put(frame: pl.LazyFrame, path: Path) -> None:
-    """Evaluate a table and keep it: in memory if it is an untouched CSV file that is small enough."""
+def put(frame: pl.LazyFrame, path: Path) -> PlainColumns | None:
+    """Evaluate a table and keep it: in memory if it is an untouched CSV file that is small enough.
+
+    Returns:
+        Which columns of a CSV file that is not kept in memory need no quotes.
+    """
     source = batches_of(frame)
     if source is None:
         write_lazy(frame, private(path))
-        return
+        return None
     room, size, batches = _room(), 0, source.batches
     if (source.size or 0) * _IN_MEMORY <= room:
         # Each batch is taken over at once, so that its memory serves the next one.
@@ -88,9 +93,11 @@ def put(frame: pl.LazyFrame, path: Path) -> None:
                 break
         else:
             _HELD[path] = _Held(pl.concat(held, rechunk=False), size, {})
-            return
+            return None
         batches = chain(_batches(_emptied(held)), batches)
-    write_tables(_tables(source.names, batches), private(path))
+    plain = PlainColumns(source.names, source.delimiter)
+    write_tables(_tables(source.names, plain.watched(batches)), private(path))
+    return plain
 
 
 def put_parts(parts: Iterator[pl.DataFrame], path: Path, notes: Mapping[str, str], *, hold: bool) -> None:

@@ -18,6 +18,7 @@ from util_services.frames import AMENDMENTS, KEPT, SELECTIONS, Amendment, collec
 from util_services.levels import Levels, count_levels, write_recoded
 from util_services.origins import Origins
 from util_services.parquet_files import row_groups, write_lazy
+from util_services.quotes import PlainColumns, Quoting
 from util_services.revisions import Revision, revision_of, settle
 from util_services.row_source import from_batches
 from util_services.shelf import Deferred
@@ -31,11 +32,12 @@ SOURCE_OF, PART_OF = "source-of-", "part-of-"  # found only through the other fi
 _BASE_OF = "base-of-"
 _CONSTANTS, _PARTS, _ONE_TO_ONE = "constants", "parts", "one_to_one"  # what is noted of an amended table
 _SLICE_ROWS = 262_144
-_STEP_ROWS = 49_152
+_STEP_ROWS, _COMPUTED_ROWS = 49_152, 98_304  # fewer take less memory, more less time where columns are computed
 _THREADS = 2  # as much of replacing values is done by one thread each
 _SCANS = Origins[Path]()  # an op that passes a table through costs a link, not a copy
 _SUMMARIES: dict[Path, dict[tuple[int, ...], Summary]] = {}  # by the run's folder and the table's identity
 _LEVELS: dict[Path, dict[tuple[int, ...], dict[str, Levels | None]]] = {}  # so, too; None for columns without
+_PLAIN: dict[Path, dict[tuple[int, ...], PlainColumns]] = {}  # so, too; of tables just read
 
 
 def stage(frame: pl.LazyFrame, place: Path) -> Path:
@@ -69,7 +71,8 @@ def stage(frame: pl.LazyFrame, place: Path) -> Path:
         shelf.put_beside(own, path, _notes(elsewhere), hold=shelf.is_held(source))
     else:
         path = place.with_name(place.name + _LAZY)
-        shelf.put(frame, path)
+        if plain := shelf.put(frame, path):
+            _PLAIN.setdefault(path.parent, {})[shelf.identity(path)] = plain
         return path
     parts = iter(_part_paths(path, len(elsewhere)))
     if recoded:
@@ -183,20 +186,76 @@ def _computed(table: Deferred, rows: pl.LazyFrame) -> pl.LazyFrame:
     return frame
 
 
-def in_steps(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Give a table as one that takes less memory to be evaluated from end to end, if it is put together when read."""
-    path = _SCANS.of(frame)
+def in_steps(frame: pl.LazyFrame, cells: Sequence[pl.Expr] = ()) -> pl.LazyFrame:
+    """Give a table as one that takes less memory to be evaluated from end to end, if it is put together when read.
+
+    Args:
+        frame: A table.
+        cells: Columns that are to be replaced, each cell from its own row alone.
+    """
+    path, changed = _SCANS.of(frame), frame.with_columns(cells) if cells else frame
     base = path and _base_of(path)
     if not path or not base or shelf.is_held(first := _source_of(base) if _is_amended(base) else base):
-        return frame
-    if path == base and not (_is_amended(base) and len(_Amended.of(base).files) > 1):
-        return frame
-    collected, steps = _collecting(path), _steps(first)
+        return changed
+    if not cells and path == base and not (_is_amended(base) and len(_Amended.of(base).files) > 1):
+        return changed
+    collected = _collecting(path)
+    steps = _steps(first, _STEP_ROWS if path == base else _COMPUTED_ROWS)
 
     def batches(names: Sequence[str]) -> Iterator[pl.DataFrame]:
-        return computed_ahead(lambda step: collected(step, names), steps, threads=_THREADS, ahead=_THREADS)
+        def step(place: tuple[int, int]) -> pl.DataFrame:
+            rows = collected(place, names)
+            return rows.with_columns(cells) if cells else rows
+
+        return computed_ahead(step, steps, threads=_THREADS, ahead=_THREADS)
 
     return from_batches(frame.collect_schema(), batches)
+
+
+def quoting(frame: pl.LazyFrame, delimiter: str) -> Sequence[pl.Expr] | None:
+    """Tell how cells of a staged table get the quotes that they need in CSV, from what is known of its columns.
+
+    Args:
+        frame: A table.
+        delimiter: What is to stand between cells, one ASCII character.
+
+    Returns:
+        The columns that change; ``None`` if it is not known of enough columns, or the table has other ones than text.
+    """
+    path, schema = _SCANS.of(frame), frame.collect_schema()
+    if path is None or delimiter.isalnum() or any(dtype != pl.String for dtype in schema.dtypes()):
+        return None
+    quoting, names = Quoting(delimiter), set(schema.names())
+    while _is_deferred(path):
+        table = shelf.deferred(path)
+        if table.recipe:
+            computed = names.intersection(table.recipe.outputs)
+            quoting.take_plain(computed.intersection(table.recipe.plain))
+            quoting.take_unknown(computed.difference(table.recipe.plain))
+            names -= computed
+        path = table.base
+    files: Mapping[Path, Mapping[str, str]] = {path: {name: name for name in names}}
+    if _is_amended(path):
+        amended = _Amended.of(path)
+        files = amended.files
+        for name in names.intersection(amended.constants):
+            quoting.take_levels(name, pl.Series([amended.constants[name]]))
+    for file, columns in files.items():
+        _take_stored(quoting, file, {name: there for name, there in columns.items() if name in names})
+    return quoting.cells()
+
+
+def _take_stored(quoting: Quoting, file: Path, columns: Mapping[str, str]) -> None:
+    """Tell what is known of the columns of a file."""
+    read, levels = _PLAIN.get(file.parent, {}).get(shelf.identity(file)), _known_levels(file)
+    plain = read.names if read and read.delimiter == quoting.delimiter else ()
+    for name, there in columns.items():
+        if there in plain:
+            quoting.take_plain([name])
+        elif known := levels.get(there):
+            quoting.take_levels(name, known.cells)
+        else:
+            quoting.take_unknown([name])
 
 
 def read(path: Path, reader: Callable[[Path], Any]) -> Any:
@@ -264,8 +323,8 @@ def summary_of(frame: nw.LazyFrame[Any]) -> Summary:
 
 def forget_figures(folder: Path) -> None:
     """Give up what is known of the tables in a run's folder."""
-    _SUMMARIES.pop(folder, None)
-    _LEVELS.pop(folder, None)
+    for figures in (_SUMMARIES, _LEVELS, _PLAIN):
+        figures.pop(folder, None)
 
 
 def _levels(path: Path, columns: Sequence[str], *, count: bool = True) -> dict[str, Levels]:
@@ -410,10 +469,10 @@ def _renamed(frame: pl.LazyFrame, columns: Mapping[str, str]) -> pl.LazyFrame:
     return frame.select(pl.col(there).alias(name) for name, there in columns.items()) if columns else frame
 
 
-def _steps(path: Path) -> list[tuple[int, int]]:
-    """Cut a file between row groups: the first row and the number of rows of each piece."""
+def _steps(path: Path, rows: int) -> list[tuple[int, int]]:
+    """Cut a file between row groups into pieces of so many rows or more: the first row of each, and how many it has."""
     metadata, steps, start = pq.read_metadata(path), [], 0
-    for groups in row_groups(metadata, _STEP_ROWS):
+    for groups in row_groups(metadata, rows):
         count = sum(metadata.row_group(group).num_rows for group in groups)
         steps.append((start, count))
         start += count

@@ -9,12 +9,10 @@ import os
 import pickle
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -39,6 +37,7 @@ from dagster import (
 
 from util_services import engine_tables, shelf, staged_tables
 from util_services.access import STAGING_URI
+from util_services.disk_space import given_back
 from util_services.engine import Engine, EngineSettings, PolarsEngine, running, start
 from util_services.engine_rows import is_spark
 from util_services.engine_tables import SPARK
@@ -55,7 +54,6 @@ _DEFAULT_RETENTION_HOURS = 24.0
 _TEXT = ".text"
 _OBJECT = ".pickle"
 _CHECKPOINT = "checkpoint-"  # in no name of an op
-_LARGE_BYTES, _MOST_OPENED = 64 << 20, 64
 
 
 def staging_root() -> Path:
@@ -360,28 +358,13 @@ def _staging(context: InitResourceContext, engine: Engine) -> Iterator[StagingIO
         staged_tables.forget_figures(folder)
         if _succeeded(context.instance, context.run):
             shelf.forget(folder)
-            _remove(folder)
+            with given_back(folder.rglob("*")):
+                shutil.rmtree(folder, ignore_errors=True)
             if engine.storage:
                 with suppress(DataServiceError):  # what stays is swept
                     engine.storage.remove_run(context.run.run_id)
         else:  # failed, or other steps are executed by other processes
             staged_tables.write_out(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a run's folder; the run need not wait for the space, which file systems may take seconds to give back."""
-    opened: list[int] = []
-    with suppress(OSError):  # of a file that another process removes meanwhile
-        large = (path for path in folder.rglob("*") if path.is_file() and path.stat().st_size >= _LARGE_BYTES)
-        opened.extend(os.open(path, os.O_RDONLY) for path in islice(large, _MOST_OPENED))
-    shutil.rmtree(folder, ignore_errors=True)
-    if opened:
-        threading.Thread(target=_close, args=(opened,), name="give-back").start()
-
-
-def _close(descriptors: Iterable[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
 
 
 @cache

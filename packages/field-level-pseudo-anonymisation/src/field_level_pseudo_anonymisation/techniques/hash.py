@@ -51,6 +51,11 @@ class Hash(InspectingTechnique):
         """A fingerprint is longer than most values, but takes a fraction of a microsecond."""
         return True
 
+    @property
+    def plain(self) -> bool:
+        """A fingerprint is hexadecimal digits."""
+        return True
+
     def transform(self, scope: Scope) -> Transform:
         """Give the function that hashes texts.
 

@@ -49,6 +49,11 @@ class KeyedHash(Technique):
         """A fingerprint is longer than most values, but takes a fraction of a microsecond."""
         return True
 
+    @property
+    def plain(self) -> bool:
+        """A fingerprint is hexadecimal digits."""
+        return True
+
     def transform(self, scope: Scope) -> Transform:
         """Fetch the key and give the function that hashes texts.
 

@@ -58,6 +58,11 @@ class Technique(ABC):
         """A result is computed as quickly as it is stored and read again, and is the same each time in a run."""
         return False
 
+    @property
+    def plain(self) -> bool:
+        """A result is ASCII letters and digits, at least one."""
+        return False
+
     @abstractmethod
     def transform(self, scope: Scope) -> Transform:
         """Fetch keys, check parameters and give the function that protects values.
