@@ -19,6 +19,7 @@ TABLE = pl.DataFrame({"name": ["Ann Smith"] * 200_000})
     "write",
     [
         lambda full: sink(TABLE.lazy(), full, "out.csv"),
+        lambda full: sink(TABLE.lazy(), full, "out.csv", expected_bytes=1),
         lambda full: sink(TABLE.lazy(), full, "out.jsonl"),
         lambda full: sink(TABLE.lazy(), full, "out.parquet"),
         lambda full: pq.write_table(pa.table({"name": pa.array(TABLE["name"].to_list())}), full),

@@ -257,3 +257,16 @@ def test_a_truncated_compressed_text_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "t.txt.gz").write_bytes((tmp_path / "t.txt.gz").read_bytes()[:-100])
     with pytest.raises(DataServiceError, match="cannot be decompressed"):
         "".join(read_text(tmp_path / "t.txt.gz", "utf-8"))
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_file_is_the_same_however_large_it_is_expected_to_be(tmp_path: Path, name: str, encoding: str) -> None:
+    frame = pl.LazyFrame({"name": ["Zoë, Ann", None, ""], "age": ["25", "26", "27"]})
+    contents = set()
+    for expected in (None, 1, 1 << 60):
+        path = tmp_path / f"{expected}.partial"
+        sink(frame, path, name, CsvDialect(encoding=encoding), index=True, expected_bytes=expected)
+        content = path.read_bytes()
+        contents.add(gzip.decompress(content) if name.endswith(".gz") else content)
+    assert contents == {',name,age\n0,"Zoë, Ann",25\n1,,26\n2,"",27\n'.encode(encoding)}

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import io
 import os
 import sys
 from pathlib import Path
@@ -123,3 +124,13 @@ def test_memory_is_what_control_groups_leave(
     monkeypatch.setattr(memory, "_OF_PROCESS", of_process)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert memory.memory_bytes() == (expected or machine)
+
+
+@pytest.mark.parametrize(("expected", "native"), [(None, False), (0, True), (BLOCK, True), (BLOCK + 1, False)])
+def test_what_surely_stays_in_the_page_cache_needs_no_python(
+    tmp_path: Path, expected: int | None, native: bool
+) -> None:
+    with output_file.open_output(tmp_path / "out.csv", expected) as file:
+        assert (type(file) is io.FileIO) is native
+        file.write(b"a,b\n")
+    assert (tmp_path / "out.csv").read_bytes() == b"a,b\n"

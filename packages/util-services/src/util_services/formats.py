@@ -15,7 +15,7 @@ import pyarrow as pa
 from util_services.csv_files import COMMA_SEPARATED, Compression, CsvDialect, CsvFile, codec_of
 from util_services.errors import DataServiceError
 from util_services.origins import Origins
-from util_services.output_file import OutputFile
+from util_services.output_file import open_output
 from util_services.row_source import from_batches
 from util_services.texts import Text, decoded, encoded
 
@@ -141,6 +141,7 @@ def sink(
     index: bool = False,
     first_row: int = 0,
     quoted: bool = False,
+    expected_bytes: int | None = None,
 ) -> None:
     """Evaluate a lazy frame into a file, in row order and bounded memory.
 
@@ -152,6 +153,7 @@ def sink(
         index: Put the row number in front, in a column without a name, as pandas does (CSV only).
         first_row: Number of the first row.
         quoted: Cells of a CSV file have the quotes that they need.
+        expected_bytes: How large a CSV file will be, roughly, if that is known.
 
     Raises:
         DataServiceError: If a character cannot be written in the encoding, or a nested column not as CSV.
@@ -163,17 +165,13 @@ def sink(
         with _compressed(path, layout.compression) as file:
             frame.sink_ndjson(file, engine="streaming")
     else:
-        _sink_csv(frame, path, layout.compression, dialect, first_row if index else None, quoted=quoted)
+        straight = codec_of(dialect.encoding) == "utf-8"  # else Python writes it
+        with _compressed(path, layout.compression, expected_bytes if straight else None) as file:
+            _sink_csv(frame, file, dialect, first_row if index else None, quoted=quoted)
 
 
 def _sink_csv(
-    frame: pl.LazyFrame,
-    path: Path,
-    compression: Compression | None,
-    dialect: CsvDialect,
-    first_row: int | None,
-    *,
-    quoted: bool,
+    frame: pl.LazyFrame, file: IO[bytes], dialect: CsvDialect, first_row: int | None, *, quoted: bool
 ) -> None:
     schema = frame.collect_schema()
     if nested := [column for column, dtype in schema.items() if dtype.is_nested()]:
@@ -188,27 +186,26 @@ def _sink_csv(
         while unnamed in names:
             unnamed += "_"
         frame, names = frame.with_row_index(unnamed, first_row), ["", *names]
-    with _compressed(path, compression) as file:
-        encoder = _Encoder(file, dialect.encoding) if codec_of(dialect.encoding) != "utf-8" else None
-        target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush
-        if dialect.header is not None:
-            target.write(_header_line(names, dialect.delimiter))
-        try:
-            frame.sink_csv(
-                target,
-                include_header=False,
-                separator=dialect.delimiter,
-                quote_style="never" if quoted else "necessary",
-                engine="streaming",
-            )
-            if encoder:
-                encoder.finish()
-        except Exception:
-            if encoder and encoder.failed:
-                raise DataServiceError(
-                    f"The table has a character that the encoding {dialect.encoding!r} cannot express: write utf-8."
-                ) from None
-            raise
+    encoder = _Encoder(file, dialect.encoding) if codec_of(dialect.encoding) != "utf-8" else None
+    target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush
+    if dialect.header is not None:
+        target.write(_header_line(names, dialect.delimiter))
+    try:
+        frame.sink_csv(
+            target,
+            include_header=False,
+            separator=dialect.delimiter,
+            quote_style="never" if quoted else "necessary",
+            engine="streaming",
+        )
+        if encoder:
+            encoder.finish()
+    except Exception:
+        if encoder and encoder.failed:
+            raise DataServiceError(
+                f"The table has a character that the encoding {dialect.encoding!r} cannot express: write utf-8."
+            ) from None
+        raise
 
 
 def _as_pandas_writes(column: pl.Expr) -> pl.Expr:
@@ -245,9 +242,9 @@ class _Encoder:
         self._file.flush()
 
 
-def _compressed(path: Path, compression: Compression | None) -> IO[bytes]:
+def _compressed(path: Path, compression: Compression | None, expected_bytes: int | None = None) -> IO[bytes]:
     if compression is None:
-        return cast("IO[bytes]", OutputFile(path))
+        return cast("IO[bytes]", open_output(path, expected_bytes))
     return cast("IO[bytes]", pa.output_stream(path, compression="gzip" if compression == "gzip" else "zstd"))
 
 

@@ -23,7 +23,7 @@ from util_services.objects import Transferred, download, upload
 from util_services.parts import Parts
 from util_services.prefixes import check_free, upload_parts
 from util_services.preview import preview_markdown
-from util_services.staged_tables import height, in_steps, quoting, summary_of
+from util_services.staged_tables import bytes_held, height, in_steps, quoting, summary_of
 from util_services.staging import checkpoint_text, evaluated, run_folder
 from util_services.texts import Text
 
@@ -299,7 +299,15 @@ def _object(bucket: str, key: str, etag: str, size: int) -> dict[str, Any]:
 def _sink(rows: pl.LazyFrame, path: Path, name: str, config: configs.WriteCsv | configs.WriteCsvToS3) -> None:
     """Write a table into a file whose ending a name tells."""
     quotes = quoting(rows, config.dialect.delimiter) if format_of(name).kind == "csv" else None
-    sink(in_steps(rows, quotes or ()), path, name, config.dialect, index=config.index, quoted=quotes is not None)
+    sink(
+        in_steps(rows, quotes or ()),
+        path,
+        name,
+        config.dialect,
+        index=config.index,
+        quoted=quotes is not None,
+        expected_bytes=bytes_held(rows),
+    )
 
 
 def _written(target: Path, output_path: str, started: float) -> dict[str, Any]:

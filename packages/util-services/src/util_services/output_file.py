@@ -18,6 +18,23 @@ _BLOCKS = 3  # one is filled while others are written
 _CACHED_SHARE = 32  # one part in so many of the memory: far less than Linux lets wait for the disk
 
 
+def open_output(path: Path, expected_bytes: int | None = None) -> io.RawIOBase:
+    """Open a new file, or one that is replaced.
+
+    Args:
+        path: The file.
+        expected_bytes: How large it will be, roughly, if that is known. What surely goes to the page cache, native code
+            can write without going through Python.
+    """
+    if expected_bytes is not None and expected_bytes <= _cached_bytes():
+        return io.FileIO(path, "w")
+    return OutputFile(path)
+
+
+def _cached_bytes() -> int:
+    return -(-memory_bytes() // _CACHED_SHARE // _BLOCK_BYTES) * _BLOCK_BYTES
+
+
 class OutputFile(io.RawIOBase):
     """A new file, or one that is replaced, for bytes in any portions.
 
@@ -32,7 +49,7 @@ class OutputFile(io.RawIOBase):
         super().__init__()
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         self._size = 0
-        self._cached = -(-memory_bytes() // _CACHED_SHARE // _BLOCK_BYTES) * _BLOCK_BYTES
+        self._cached = _cached_bytes()
         self._blocks: _Blocks | None = None
 
     def writable(self) -> bool:

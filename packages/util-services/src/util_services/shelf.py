@@ -150,6 +150,12 @@ def is_held(path: Path) -> bool:
     return path in _HELD
 
 
+def bytes_held(path: Path) -> int | None:
+    """Tell how large a table is that is in memory."""
+    held = _HELD.get(path)
+    return held.size if held else None
+
+
 def identity(path: Path) -> tuple[int, ...]:
     """Tell a table from all others, past ones included; under all its paths it is the same."""
     if held := _HELD.get(path):

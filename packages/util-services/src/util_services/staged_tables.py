@@ -194,9 +194,9 @@ def in_steps(frame: pl.LazyFrame, cells: Sequence[pl.Expr] = ()) -> pl.LazyFrame
         cells: Columns that are to be replaced, each cell from its own row alone.
     """
     path, changed = _SCANS.of(frame), frame.with_columns(cells) if cells else frame
-    base = path and _base_of(path)
-    if not path or not base or shelf.is_held(first := _source_of(base) if _is_amended(base) else base):
+    if not path or shelf.is_held(first := _first_of(path)):
         return changed
+    base = _base_of(path)
     if not cells and path == base and not (_is_amended(base) and len(_Amended.of(base).files) > 1):
         return changed
     collected = _collecting(path)
@@ -210,6 +210,12 @@ def in_steps(frame: pl.LazyFrame, cells: Sequence[pl.Expr] = ()) -> pl.LazyFrame
         return computed_ahead(step, steps, threads=_THREADS, ahead=_THREADS)
 
     return from_batches(frame.collect_schema(), batches)
+
+
+def bytes_held(frame: pl.LazyFrame) -> int | None:
+    """Tell how large a table was that is in memory, or the one in memory that it was made of."""
+    path = _SCANS.of(frame)
+    return shelf.bytes_held(_first_of(path)) if path else None
 
 
 def quoting(frame: pl.LazyFrame, delimiter: str) -> Sequence[pl.Expr] | None:
@@ -397,6 +403,12 @@ def _base_of(path: Path) -> Path:
     while _is_deferred(path):
         path = shelf.deferred(path).base
     return path
+
+
+def _first_of(path: Path) -> Path:
+    """Name the table with the columns that were never changed."""
+    base = _base_of(path)
+    return _source_of(base) if _is_amended(base) else base
 
 
 def _is_amended(path: Path) -> bool:
