@@ -224,6 +224,13 @@ def on_every_engine(rows: list[Row]) -> list[Any]:
     return [frame, frame.lazy(), frame.to_arrow(), typed, plain]
 
 
+@pytest.mark.parametrize("text", ["weight / weight = 1", "(weight / 0) between -3 and 3", "1e300 * 1e300 * weight > 0"])
+def test_what_has_no_result_neither_meets_a_condition_nor_fails_it_on_any_engine(text: str) -> None:
+    row: Row = dict.fromkeys(TYPES) | {"weight": 0.0}
+    for frame in on_every_engine([row]):
+        assert outcome(text, frame) == [(False, False)], type(frame)
+
+
 @settings(max_examples=60, deadline=None)
 @given(EXPRESSIONS.filter(lambda part: any(name in part[0] for name in TYPES)), ROWS)
 def test_an_expression_says_of_each_row_what_python_says_on_every_engine(drawn: Part, rows: list[Row]) -> None:

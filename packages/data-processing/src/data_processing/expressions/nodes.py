@@ -152,7 +152,8 @@ class Arithmetic(Node):
             return computed(Kind.NUMBER, days, left, right, name=self.name)
         left, right = (converted(each, Kind.NUMBER) for each in (left, right))
         result = _ARITHMETIC[self.sign](left.cells.cast(nw.Float64), right.cells.cast(nw.Float64))
-        return computed(Kind.NUMBER, result, left, right, name=self.name, where=result.is_finite())
+        exists = result.is_finite().fill_null(value=False)  # some engines have no result where others have no number
+        return computed(Kind.NUMBER, result, left, right, name=self.name, where=exists)
 
 
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], nw.Expr]] = {
