@@ -165,13 +165,18 @@ def sink(
         with _compressed(path, layout.compression) as file:
             frame.sink_ndjson(file, engine="streaming")
     else:
-        straight = codec_of(dialect.encoding) == "utf-8"  # else Python writes it
-        with _compressed(path, layout.compression, expected_bytes if straight else None) as file:
-            _sink_csv(frame, file, dialect, first_row if index else None, quoted=quoted)
+        how: Literal["never", "necessary"] = "never" if quoted else "necessary"
+        _sink_csv(frame, path, layout.compression, dialect, first_row if index else None, how, expected_bytes)
 
 
 def _sink_csv(
-    frame: pl.LazyFrame, file: IO[bytes], dialect: CsvDialect, first_row: int | None, *, quoted: bool
+    frame: pl.LazyFrame,
+    path: Path,
+    compression: Compression | None,
+    dialect: CsvDialect,
+    first_row: int | None,
+    quote_style: Literal["never", "necessary"],
+    expected_bytes: int | None,
 ) -> None:
     schema = frame.collect_schema()
     if nested := [column for column, dtype in schema.items() if dtype.is_nested()]:
@@ -186,26 +191,28 @@ def _sink_csv(
         while unnamed in names:
             unnamed += "_"
         frame, names = frame.with_row_index(unnamed, first_row), ["", *names]
-    encoder = _Encoder(file, dialect.encoding) if codec_of(dialect.encoding) != "utf-8" else None
-    target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush
-    if dialect.header is not None:
-        target.write(_header_line(names, dialect.delimiter))
-    try:
-        frame.sink_csv(
-            target,
-            include_header=False,
-            separator=dialect.delimiter,
-            quote_style="never" if quoted else "necessary",
-            engine="streaming",
-        )
-        if encoder:
-            encoder.finish()
-    except Exception:
-        if encoder and encoder.failed:
-            raise DataServiceError(
-                f"The table has a character that the encoding {dialect.encoding!r} cannot express: write utf-8."
-            ) from None
-        raise
+    encodes = codec_of(dialect.encoding) != "utf-8"  # in Python, so that all goes through it anyway
+    with _compressed(path, compression, None if encodes else expected_bytes) as file:
+        encoder = _Encoder(file, dialect.encoding) if encodes else None
+        target = cast("IO[bytes]", encoder or file)  # Polars needs no more than write and flush
+        if dialect.header is not None:
+            target.write(_header_line(names, dialect.delimiter))
+        try:
+            frame.sink_csv(
+                target,
+                include_header=False,
+                separator=dialect.delimiter,
+                quote_style=quote_style,
+                engine="streaming",
+            )
+            if encoder:
+                encoder.finish()
+        except Exception:
+            if encoder and encoder.failed:
+                raise DataServiceError(
+                    f"The table has a character that the encoding {dialect.encoding!r} cannot express: write utf-8."
+                ) from None
+            raise
 
 
 def _as_pandas_writes(column: pl.Expr) -> pl.Expr:

@@ -54,9 +54,7 @@ def write_tables(tables: Iterable[pa.Table], path: Path, notes: Mapping[str, str
 
 def repeating(first: pa.Table) -> list[str]:
     """Name the columns of text whose values repeat in the first rows, so that they are stored as dictionaries."""
-    return [
-        name for name, cells in _texts(first).items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)
-    ]
+    return _repeating(_texts(first))
 
 
 def row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
@@ -80,8 +78,9 @@ def row_groups(metadata: pq.FileMetaData, rows: int) -> Iterator[list[int]]:
 
 def _writer(path: Path, first: pa.Table, notes: Mapping[str, str] | None) -> pq.ParquetWriter:
     """Open a writer: dictionaries for texts whose first rows repeat, compression for others whose first shrink."""
-    coded = repeating(first)
-    plain = {*coded, *(name for name, cells in _texts(first).items() if not _shrinks(cells))}
+    texts = _texts(first)
+    coded = _repeating(texts)
+    plain = {*coded, *(name for name, cells in texts.items() if not _shrinks(cells))}
     writer = pq.ParquetWriter(
         path,
         first.schema,
@@ -91,6 +90,10 @@ def _writer(path: Path, first: pa.Table, notes: Mapping[str, str] | None) -> pq.
     )
     writer.add_key_value_metadata(dict(notes or {}))
     return writer
+
+
+def _repeating(texts: Mapping[str, pa.Array]) -> list[str]:
+    return [name for name, cells in texts.items() if len(cells) and len(cells.unique()) * _REPEATS <= len(cells)]
 
 
 def _texts(rows: pa.Table) -> dict[str, pa.Array]:
